@@ -1,0 +1,147 @@
+"""Everything that can go wrong, by who is at fault, and how a connection can end.
+
+One exception tree and one enum of reasons. Code raises the child that says what
+happened, where it is known; only two places convert: :func:`http_answer` (a refused
+HTTP request) and :attr:`ProtocolError.reason` (the end of a session).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+
+class DisconnectReason(StrEnum):
+    """Why a connection ended, in the words every Socket.IO server and client uses.
+
+    The values reach ``on_disconnect(self, reason)`` and compare equal to plain strings.
+    """
+
+    TRANSPORT_ERROR = "transport error"
+    TRANSPORT_CLOSE = "transport close"
+    FORCED_CLOSE = "forced close"
+    FORCED_SERVER_CLOSE = "forced server close"
+    PING_TIMEOUT = "ping timeout"
+    PARSE_ERROR = "parse error"
+    CLIENT_NAMESPACE_DISCONNECT = "client namespace disconnect"
+    SERVER_NAMESPACE_DISCONNECT = "server namespace disconnect"
+    SERVER_SHUTTING_DOWN = "server shutting down"
+    #: The client did not read what was sent to it (no counterpart in Node's server).
+    SLOW_CLIENT = "slow client"
+
+
+class SioError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class ProtocolError(SioError):
+    """The peer broke the rules; its session ends with :attr:`reason`."""
+
+    reason = DisconnectReason.PARSE_ERROR
+
+
+class HeartbeatDirectionError(ProtocolError):
+    """The peer sent a heartbeat that only this side may send."""
+
+    reason = DisconnectReason.TRANSPORT_ERROR
+
+
+class OverlapError(ProtocolError):
+    """The peer has two polls, or two writes, in flight at once."""
+
+    reason = DisconnectReason.TRANSPORT_ERROR
+
+
+class LimitExceeded(ProtocolError):
+    """The peer sent more than a limit allows; the message names the limit."""
+
+    reason = DisconnectReason.TRANSPORT_ERROR
+
+
+class RequestRefused(SioError):
+    """An HTTP request that gets no session; one child per code of the specification."""
+
+    code = 3
+    status = 400
+    message = "Bad request"
+
+    def __init__(self, message: str | None = None, *, detail: str = "") -> None:
+        super().__init__(message or self.message)
+        self.message = message or self.message
+        #: For the log, never for the peer.
+        self.detail = detail
+
+
+class UnknownTransport(RequestRefused):
+    code = 0
+    message = "Transport unknown"
+
+
+class UnknownSession(RequestRefused):
+    code = 1
+    message = "Session ID unknown"
+
+
+class BadHandshakeMethod(RequestRefused):
+    code = 2
+    message = "Bad handshake method"
+
+
+class BadRequest(RequestRefused):
+    code = 3
+    message = "Bad request"
+
+
+class ForbiddenRequest(RequestRefused):
+    code = 4
+    status = 403
+    message = "Forbidden"
+
+
+class UnsupportedVersion(RequestRefused):
+    code = 5
+    message = "Unsupported protocol version"
+
+
+def http_answer(refusal: RequestRefused) -> tuple[int, dict[str, Any]]:
+    """What a refused request is told: the HTTP status and the JSON body.
+
+    Source: Engine.IO protocol, revision 4, "HTTP long-polling", error codes.
+    """
+    return refusal.status, {"code": refusal.code, "message": refusal.message}
+
+
+class SessionClosed(SioError):
+    """Something was asked of a connection that has ended; the message is the reason."""
+
+
+class ConnectRefused(SioError):
+    """Raised in ``on_connect``: the client gets CONNECT_ERROR with this message.
+
+    :param message: what the client sees as ``err.message``
+    :param data: what it sees as ``err.data``; left out when None
+    """
+
+    def __init__(self, message: str = "refused", data: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.data = data
+
+
+class AckTimeout(SioError):
+    """Nobody, or not everybody, acknowledged in time.
+
+    :param responses: the answers that did come, for a broadcast
+    """
+
+    def __init__(self, message: str = "operation has timed out", responses: Any = ()) -> None:
+        super().__init__(message)
+        self.responses = list(responses)
+
+
+class EventError(SioError):
+    """An event that cannot be handled: nobody listens, or the arguments don't fit."""
+
+
+class AdapterError(SioError):
+    """The adapter could not reach the other servers."""
