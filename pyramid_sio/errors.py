@@ -58,6 +58,12 @@ class LimitExceeded(ProtocolError):
     reason = DisconnectReason.TRANSPORT_ERROR
 
 
+class SlowClient(ProtocolError):
+    """The peer does not read what is sent to it; the message names the limit."""
+
+    reason = DisconnectReason.SLOW_CLIENT
+
+
 class RequestRefused(SioError):
     """An HTTP request that gets no session; one child per code of the specification."""
 

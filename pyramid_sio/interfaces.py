@@ -62,8 +62,36 @@ class ISession(Protocol):
     def submit_unordered(self, func: Callable[..., Any], *args: Any) -> None:
         """The same, without waiting for what was submitted before."""
 
+    def call_later(self, seconds: float, func: Callable[[], Any]) -> Any:
+        """Call ``func()`` in the loop after ``seconds``; the result has ``cancel()``."""
+
+    def complain(self, rule: str, detail: object = "") -> None:
+        """Log, within limits, what this client did wrong."""
+
     def close(self, reason: DisconnectReason = DisconnectReason.FORCED_CLOSE) -> None:
         """End the connection after what is queued has been written. Idempotent."""
+
+
+class ITransport(Protocol):
+    """What carries a session. Implemented in ``engine.transports``; nothing here waits."""
+
+    @property
+    def name(self) -> str: ...
+
+    def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool: ...
+    def ping(self) -> None: ...
+
+    def finish(self) -> bool:
+        """End after what is queued; False if the session must be kept until that is fetched."""
+
+    def abort(self, reason: DisconnectReason) -> None:
+        """End now."""
+
+    def cork(self) -> None: ...
+    def uncork(self) -> None: ...
+
+    def resume(self) -> None:
+        """Take in what the client sends again."""
 
 
 class IEngineHandler(Protocol):

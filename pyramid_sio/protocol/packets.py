@@ -79,3 +79,8 @@ class Message:
         self.frame: bytes | None = None
         #: The packets of a polling payload, by whoever sends it first there.
         self.polled: tuple[bytes, ...] | None = None
+
+    @property
+    def size(self) -> int:
+        """What it counts for in a bounded queue, in bytes."""
+        return len(self.text or b"") + sum(map(len, self.blobs))

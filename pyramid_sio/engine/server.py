@@ -1,0 +1,199 @@
+"""All sessions of a process: opening, finding and ending them.
+
+Upstream: ``plugin.views`` and ``plugin.responses``, for each HTTP request.
+Downstream: ``engine.session``; ``handler_factory`` makes what listens to it.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+
+from pyramid_sio.engine.complaints import Complaints
+from pyramid_sio.engine.dispatcher import Dispatcher
+from pyramid_sio.engine.session import Session
+from pyramid_sio.engine.transports.polling import PollingTransport
+from pyramid_sio.engine.transports.websocket import WebSocketTransport
+from pyramid_sio.engine.upgrade import Candidate
+from pyramid_sio.engine.wheel import TimerWheel
+from pyramid_sio.errors import (
+    BadRequest,
+    DisconnectReason,
+    RequestRefused,
+    UnknownSession,
+)
+from pyramid_sio.protocol.engine_v4 import encode_open
+
+if TYPE_CHECKING:
+    from websockets.extensions import Extension
+
+    from pyramid_sio.interfaces import IEngineHandler, IHandshake, ISession
+    from pyramid_sio.protocol.request import EngineRequest
+
+logger = logging.getLogger(__name__)
+
+#: Random bytes in a session id: 120 bits, 20 characters.
+ID_BYTES = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Limits and times of the engine; the settings table gives the defaults and reasons.
+
+    Times are in seconds, sizes in bytes.
+    """
+
+    transports: tuple[str, ...]
+    allow_upgrades: bool
+    ping_interval: float
+    ping_timeout: float
+    upgrade_timeout: float
+    close_timeout: float
+    max_http_buffer_size: int
+    max_buffer_size: int
+    max_inbox: int
+    max_inbox_bytes: int
+    max_handlers: int
+
+
+class EngineServer:
+    """The sessions of one endpoint.
+
+    Loop thread only. Nothing is started by creating one: the clock runs while something is
+    due, dispatchers exist once there is work.
+
+    :param handler_factory: called with each new session; what it returns hears the session
+    """
+
+    def __init__(
+        self, settings: EngineSettings, handler_factory: Callable[[ISession], IEngineHandler]
+    ) -> None:
+        self.settings = settings
+        self.handler_factory = handler_factory
+        self.sessions: dict[str, Session] = {}
+        self.wheel = TimerWheel(resolution=self._resolution(settings))
+        self.clock = self.wheel.clock
+        self.dispatcher = Dispatcher(settings.max_handlers)
+        self.complaints = Complaints(logging.getLogger("pyramid_sio.engine"))
+        #: True once the server is going down: no new session is opened.
+        self.stopping = False
+
+    @staticmethod
+    def _resolution(settings: EngineSettings) -> float:
+        """A twentieth of the shortest time, so that no deadline is more than 5 % late."""
+        shortest = min(settings.ping_interval, settings.ping_timeout, settings.upgrade_timeout)
+        return min(max(shortest / 20, 0.005), 0.1)
+
+    def __repr__(self) -> str:
+        return f"<EngineServer with {len(self.sessions)} sessions>"
+
+    def find(self, request: EngineRequest) -> Session:
+        """The session a request names.
+
+        :raises RequestRefused: there is none, or the request does not fit it
+        """
+        session = self.sessions.get(request.sid or "")
+        if session is None:
+            raise UnknownSession(detail=f"no session {(request.sid or '')[:6]!r}...")
+        if request.revision != session.revision:
+            raise BadRequest(detail="the revision is not the session's")
+        if not request.upgrade and request.transport != session.transport_name:
+            raise BadRequest(detail="the transport is not the session's")
+        return session
+
+    def open_polling(self, handshake: IHandshake) -> tuple[Session, bytes]:
+        """Open a session over HTTP long-polling; returns it and the answer's body."""
+        session = self._new_session(handshake)
+        upgrades = [
+            name
+            for name in self.settings.transports
+            if name != "polling" and self.settings.allow_upgrades
+        ]
+        self._open(session, PollingTransport(session, Event))
+        return session, self._opening(session, upgrades)
+
+    def open_websocket(
+        self,
+        handshake: IHandshake,
+        sock: Any,
+        *,
+        head: bytes = b"",
+        leftover: bytes = b"",
+        extensions: list[Extension] | None = None,
+    ) -> Session:
+        """Open a session on a socket that was taken over.
+
+        :param head: the HTTP answer to the upgrade, sent in one piece with the first packet
+        :param leftover: what arrived together with the request
+        """
+        session = self._new_session(handshake)
+        transport = WebSocketTransport(self, sock, extensions)
+        transport.receiver = session
+        transport.send_head(head, self._opening(session, []))
+        self._open(session, transport)
+        transport.start(leftover)
+        return session
+
+    def open_candidate(
+        self,
+        session: Session,
+        sock: Any,
+        *,
+        head: bytes = b"",
+        leftover: bytes = b"",
+        extensions: list[Extension] | None = None,
+    ) -> None:
+        """A WebSocket that names ``session`` wants to take over, if it may."""
+        transport = WebSocketTransport(self, sock, extensions)
+        transport.send_head(head)
+        if self.settings.allow_upgrades and session.connection.admit_candidate():
+            Candidate(session, transport)
+            transport.start(leftover)
+        else:
+            # The specification wants it accepted and closed, and the session left alone.
+            transport.receiver = session
+            transport.finish()
+
+    def _new_session(self, handshake: IHandshake) -> Session:
+        if self.stopping:
+            raise RequestRefused("Server is shutting down")
+        return Session(secrets.token_urlsafe(ID_BYTES), self, handshake)
+
+    def _open(self, session: Session, transport: Any) -> None:
+        self.sessions[session.id] = session
+        session.open(transport)
+
+    def _opening(self, session: Session, upgrades: list[str]) -> bytes:
+        settings = self.settings
+        return encode_open(
+            sid=session.id,
+            upgrades=upgrades,
+            ping_interval=settings.ping_interval,
+            ping_timeout=settings.ping_timeout,
+            max_payload=settings.max_http_buffer_size,
+        )
+
+    def shut_down(self, patience: float) -> bool:
+        """End all sessions; waits for handlers, at most ``patience`` seconds.
+
+        New sessions are refused from here on. Handlers that run are given half of the time
+        to end before their clients are closed, ``on_disconnect`` handlers the rest.
+
+        :returns: True if everything ended in time
+        """
+        self.stopping = True
+        self.dispatcher.wait_idle(patience / 2)
+        for session in list(self.sessions.values()):
+            session.close(DisconnectReason.SERVER_SHUTTING_DOWN)
+        deadline = self.clock() + patience / 2
+        done = self.dispatcher.wait_idle(patience / 2)
+        # Polls that wait have been woken; close frames want their answer.
+        while self.sessions and self.clock() < deadline:
+            gevent.sleep(0.01)
+        return done

@@ -1,0 +1,1 @@
+"""The transports: how packets travel. ``settings.transports`` names those enabled."""

@@ -1,0 +1,409 @@
+"""WebSocket: a socket that was taken over from the HTTP server, driven by watchers.
+
+Upstream: the loop, when the socket can be read. Downstream: the session (or, before an
+upgrade is complete, the candidate), and the socket itself, written to directly.
+
+No greenlet belongs to a connection. ``protocol.frames`` takes what is simple; the
+``websockets`` library everything else. Source: RFC 6455.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from ssl import SSLWantReadError, SSLWantWriteError
+from typing import TYPE_CHECKING, Any, Protocol
+
+import gevent
+from websockets.frames import DATA_OPCODES, Opcode
+from websockets.protocol import Protocol as WebSocketProtocol
+from websockets.protocol import Side
+from websockets.protocol import State as WebSocketState
+
+from pyramid_sio.errors import DisconnectReason, ProtocolError, SlowClient
+from pyramid_sio.protocol.frames import (
+    CLOSE,
+    OPCODE_BITS,
+    FrameReader,
+    InvalidText,
+    LibraryFrame,
+    frame_header,
+    message_frame,
+    text_frame,
+)
+from pyramid_sio.protocol.packets import Message
+
+if TYPE_CHECKING:
+    from websockets.extensions import Extension
+
+    from pyramid_sio.engine.server import EngineServer
+    from pyramid_sio.engine.session import Session
+
+logger = logging.getLogger(__name__)
+# The library logs each frame at DEBUG through its own logger; one without handlers keeps
+# payloads out of the application's log.
+_library_logger = logging.getLogger("pyramid_sio.engine.websockets")
+
+WOULD_BLOCK = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
+READ, WRITE = 1, 2
+RECEIVE_SIZE = 65536
+#: While several events are handled, what they send is collected up to this many bytes.
+CORK_SIZE = 65536
+#: How long a client may take to answer a close frame, in seconds.
+CLOSE_WAIT = 2.0
+#: Messages below this many bytes are sent uncompressed.
+COMPRESS_FROM = 1024
+
+
+class IReceiver(Protocol):
+    """A session, or a candidate for one."""
+
+    def receive_text(self, text: str) -> None: ...
+    def receive_binary(self, data: bytes) -> None: ...
+    def refuse(self, error: ProtocolError) -> None: ...
+    def transport_ended(self, reason: DisconnectReason) -> None: ...
+    def hold_if_behind(self, received: int) -> bool: ...
+
+
+class WebSocketTransport:
+    """One WebSocket. Loop thread only; nothing here waits.
+
+    :param engine: for its limits and its clock
+    :param sock: a connected, non-blocking stream socket, plain or TLS, now ours alone
+    :param extensions: what the opening handshake agreed on
+    """
+
+    name = "websocket"
+
+    __slots__ = (
+        "_corked",
+        "_engine",
+        "_finishing",
+        "_fragments",
+        "_library",
+        "_over",
+        "_queue",
+        "_queued",
+        "_reader",
+        "_sock",
+        "_tls",
+        "_watcher",
+        "_write_watcher",
+        "receiver",
+    )
+
+    def __init__(
+        self, engine: EngineServer, sock: Any, extensions: list[Extension] | None = None
+    ) -> None:
+        self.receiver: IReceiver
+        self._engine = engine
+        self._sock = sock
+        self._tls = hasattr(sock, "pending")
+        self._reader = FrameReader(engine.settings.max_http_buffer_size)
+        self._library: WebSocketProtocol | None = None
+        self._fragments: tuple[Opcode, bytearray] | None = None
+        #: None: nothing waits, a frame is sent directly.
+        self._queue: deque[bytes | memoryview] | None = None
+        self._queued = 0
+        self._corked = False
+        #: A close frame is queued or sent; what comes in is no longer looked at.
+        self._finishing = False
+        self._over = False
+        self._write_watcher: Any = None
+        self._watcher = gevent.get_hub().loop.io(sock.fileno(), READ)
+        if extensions:
+            self._make_library().extensions = extensions
+
+    def start(self, leftover: bytes) -> None:
+        """Begin to read. ``leftover`` is what arrived together with the request."""
+        self._watcher.start(self._on_readable)
+        if leftover:
+            self._receive(leftover)
+
+    def adopt(self, session: Session, queue: list[Message | bytes]) -> None:
+        """Become the session's transport and send what it had queued."""
+        self.receiver = session
+        for item in queue:
+            if isinstance(item, Message):
+                self.send(item)
+            else:
+                self.send_text(item)
+
+    # In.
+
+    def _on_readable(self) -> None:
+        try:
+            data = self._sock.recv(RECEIVE_SIZE)
+        except WOULD_BLOCK:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._ended(DisconnectReason.TRANSPORT_CLOSE)
+            return
+        self._receive(data)
+        if self._tls:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """TLS holds decrypted bytes that the descriptor knows nothing of: come back for them."""
+        if not self._over and self._watcher.active and self._sock.pending():
+            gevent.get_hub().loop.run_callback(self._on_readable)
+
+    def _receive(self, data: bytes) -> None:
+        if self._finishing:
+            self._await_close(data)
+            return
+        try:
+            for item in self._reader.feed(data):
+                if isinstance(item, str):
+                    self.receiver.receive_text(item)
+                elif isinstance(item, bytes):
+                    self.receiver.receive_binary(item)
+                else:
+                    self._receive_by_library(item.data)
+                if self._finishing:
+                    return
+        except InvalidText as error:
+            self._say_goodbye(frame_header(CLOSE, 2) + error.close_code.to_bytes(2, "big"))
+            self.receiver.refuse(_TransportError(str(error)))
+            return
+        except ProtocolError as error:
+            self.receiver.refuse(error)
+            return
+        except Exception:
+            logger.exception("closing a connection after an unexpected error")
+            self._ended(DisconnectReason.TRANSPORT_ERROR)
+            return
+        if self.receiver.hold_if_behind(len(data)):
+            self._watcher.stop()
+
+    def _make_library(self) -> WebSocketProtocol:
+        self._library = WebSocketProtocol(
+            Side.SERVER,
+            state=WebSocketState.OPEN,
+            max_size=self._engine.settings.max_http_buffer_size,
+            logger=_library_logger,
+        )
+        return self._library
+
+    def _receive_by_library(self, data: bytes) -> None:
+        library = self._library or self._make_library()
+        library.receive_data(data)
+        for frame in library.events_received():
+            if frame.opcode in DATA_OPCODES:
+                self._collect(frame)
+        for out in library.data_to_send():
+            if out:
+                self._write(out)
+        if library.close_rcvd is not None:
+            self._ended(DisconnectReason.TRANSPORT_CLOSE)
+        elif library.close_sent is not None:
+            self._say_goodbye(None)
+            close = library.close_sent
+            self.receiver.refuse(_TransportError(f"close code {close.code}: {close.reason}"))
+
+    def _collect(self, frame: Any) -> None:
+        """Put fragments together; the library has checked their order and total size."""
+        if frame.opcode is not Opcode.CONT:
+            self._fragments = (frame.opcode, bytearray(frame.data))
+        elif self._fragments is not None:
+            self._fragments[1].extend(frame.data)
+        if frame.fin and self._fragments is not None:
+            (opcode, data), self._fragments = self._fragments, None
+            if opcode is Opcode.BINARY:
+                self.receiver.receive_binary(bytes(data))
+                return
+            try:
+                text = data.decode()
+            except UnicodeDecodeError as exc:
+                raise InvalidText("text message is not UTF-8") from exc
+            self.receiver.receive_text(text)
+
+    def resume(self) -> None:
+        """Read on, after the handlers were too far behind."""
+        if not self._over:
+            self._watcher.start(self._on_readable)
+            if self._tls:
+                self._read_on()
+
+    # Out.
+
+    def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool:
+        """Send now, or queue if the client does not keep up; False if it was dropped."""
+        frame = message.frame or message_frame(message)
+        library = self._library
+        if library is not None and library.extensions and compress and len(frame) > COMPRESS_FROM:
+            frame = self._compressed(library, message)
+        if volatile and self._queue is not None and not self._corked:
+            return False
+        return self._write(frame)
+
+    def send_head(self, head: bytes, packet: bytes = b"") -> None:
+        """Send the answer to the upgrade request, with a first packet behind it, if any."""
+        self._write(head + text_frame(packet) if packet else head)
+
+    def send_text(self, packet: bytes) -> None:
+        """Send one Engine.IO packet that is text."""
+        self._write(text_frame(packet))
+
+    def ping(self) -> None:
+        self._write(b"\x81\x012")
+
+    def _compressed(self, library: WebSocketProtocol, message: Message) -> bytes:
+        if message.text is not None:
+            library.send_text(b"4" + message.text)
+        for blob in message.blobs:
+            library.send_binary(blob)
+        return b"".join(library.data_to_send())
+
+    def _write(self, frame: bytes) -> bool:
+        if self._queue is None:
+            try:
+                sent = self._sock.send(frame)
+            except WOULD_BLOCK:
+                sent = 0
+            except OSError:
+                self._lost()
+                return False
+            if sent != len(frame):
+                self._queue = deque((memoryview(frame)[sent:],))
+                self._queued = len(frame) - sent
+                self._wait_writable()
+            return True
+        if self._over:
+            return False
+        if self._corked:
+            if self._queued >= CORK_SIZE:
+                self._flush()
+                return self._write(frame)
+        elif self._queued + len(frame) > self._engine.settings.max_buffer_size:
+            self.receiver.refuse(SlowClient("sio.max_buffer_size: the client does not read"))
+            return False
+        self._queue.append(frame)
+        self._queued += len(frame)
+        return True
+
+    def cork(self) -> None:
+        """Collect what is sent from now on, to write it in one piece."""
+        if self._queue is None and not self._over:
+            self._corked = True
+            self._queue = deque()
+            self._queued = 0
+
+    def uncork(self) -> None:
+        if self._corked:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what was collected while corked; what the socket refuses stays queued."""
+        queue, self._queue = self._queue, None
+        self._corked = False
+        if queue and not self._over:
+            self._write(queue[0] if len(queue) == 1 else b"".join(queue))  # type: ignore[arg-type]
+
+    def _wait_writable(self) -> None:
+        if self._write_watcher is None:
+            self._write_watcher = gevent.get_hub().loop.io(self._sock.fileno(), WRITE)
+            self._write_watcher.start(self._on_writable)
+
+    def _on_writable(self) -> None:
+        queue = self._queue
+        while queue:
+            chunk = queue.popleft()
+            if len(queue) and len(chunk) < CORK_SIZE:
+                chunk = self._gather(chunk, queue)
+            try:
+                sent = self._sock.send(chunk)
+            except WOULD_BLOCK:
+                sent = 0
+            except OSError:
+                self._lost()
+                return
+            self._queued -= sent
+            if sent != len(chunk):
+                queue.appendleft(memoryview(chunk)[sent:])
+                return
+        self._queue = None
+        self._write_watcher.stop()
+        self._write_watcher.close()
+        self._write_watcher = None
+
+    @staticmethod
+    def _gather(chunk: bytes | memoryview, queue: deque[bytes | memoryview]) -> bytes:
+        chunks = [chunk]
+        size = len(chunk)
+        while queue and size < CORK_SIZE:
+            size += len(queue[0])
+            chunks.append(queue.popleft())
+        return b"".join(chunks)
+
+    # The end.
+
+    def finish(self) -> bool:
+        """Write what is queued, then a close frame; True: the session need not wait for it."""
+        self._say_goodbye(frame_header(CLOSE, 0))
+        return True
+
+    def abort(self, reason: DisconnectReason) -> None:
+        """Over now: a close frame if the client can take it at once, and away."""
+        self.uncork()
+        if self._queue is not None:
+            self._close()
+        else:
+            self._say_goodbye(frame_header(CLOSE, 0))
+
+    def _say_goodbye(self, frame: bytes | None) -> None:
+        """Send a close frame, unless the library did, and wait a while for the client's."""
+        if self._finishing or self._over:
+            return
+        self.uncork()
+        self._finishing = True
+        patience = CLOSE_WAIT if self._queue is None else self._engine.settings.close_timeout
+        if self._queue is not None and frame is not None:
+            self._queue.append(frame)
+            self._queued += len(frame)
+        elif frame is not None:
+            self._write(frame)
+        self._engine.wheel.call_later(patience, self._close)
+        self.resume()
+
+    def _await_close(self, data: bytes) -> None:
+        """After our close frame only the client's is of interest."""
+        try:
+            for item in self._reader.feed(data):
+                if isinstance(item, LibraryFrame) and item.data[0] & OPCODE_BITS == CLOSE:
+                    self._close()
+                    return
+        except ProtocolError:
+            self._close()
+
+    def _lost(self) -> None:
+        """Sending failed. The caller may be in the middle of a broadcast: tell them later."""
+        self._close()
+        gevent.get_hub().loop.run_callback(
+            self.receiver.transport_ended, DisconnectReason.TRANSPORT_CLOSE
+        )
+
+    def _ended(self, reason: DisconnectReason) -> None:
+        """The connection is gone, or of no more use: tell whoever it carried."""
+        if not self._over:
+            self._close()
+            self.receiver.transport_ended(reason)
+
+    def _close(self) -> None:
+        if self._over:
+            return
+        self._over = self._finishing = True
+        self._corked = False
+        self._queue = deque()
+        for watcher in (self._watcher, self._write_watcher):
+            if watcher is not None:
+                watcher.stop()
+                watcher.close()
+        self._write_watcher = None
+        self._sock.close()
+
+
+class _TransportError(ProtocolError):
+    reason = DisconnectReason.TRANSPORT_ERROR
