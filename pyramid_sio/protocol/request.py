@@ -35,8 +35,8 @@ class EngineRequest(NamedTuple):
 
     :param transport: an enabled transport's name
     :param sid: the session it names; None asks for a new one
-    :param revision: the Engine.IO revision, 3 or 4; 0 for any other ``EIO``. For a new session it is 4;
-        with ``sid`` the caller compares it with the session's
+    :param revision: the Engine.IO revision, 3 or 4; 0 for any other ``EIO``. Always 4 without
+        ``sid``; with one, the caller compares it with the session's
     :param method: the HTTP method
     :param upgrade: True if it asks to become a WebSocket
     """

@@ -44,6 +44,9 @@ _BINARY_DIGITS = "56"
 
 # ASCII digits, because \d and int() know those of every script.
 _HEADER = re.compile("([0-6])(?:([0-9]+)-)?(?:(/[^,]*),?)?([0-9]*)")
+_USUAL = re.compile(
+    rf"([23])(?:(/[^,]{{0,{MAX_NAMESPACE - 1}}}),)?([0-9]{{0,{MAX_ID_DIGITS}}})(\[.*)", re.DOTALL
+)
 
 # A NamedTuple's own constructor is a Python function; this is not.
 _new_packet = tuple.__new__
@@ -60,25 +63,22 @@ def decode_header(text: str, *, max_attachments: int = MAX_ATTACHMENTS) -> tuple
     :raises ProtocolError: it is no packet, or one with data its type may not have
     :raises LimitExceeded: too many attachments, too long a namespace or acknowledgement id
     """
-    # Events in the main namespace are nearly everything; spare them the general way.
-    start = text.find("[")
-    if start == 1:
-        number = None
-    elif (
-        1 < start <= 1 + MAX_ID_DIGITS and (digits := text[1:start]).isdigit() and digits.isascii()
-    ):
-        number = int(digits)
-    else:
+    # Sound events and acknowledgements are nearly everything; spare them the general way.
+    usual = _USUAL.match(text)
+    if usual is None:
         return _decode_any(text, max_attachments)
-    if text[0] == "2":
-        try:
-            data = _loads(text[start:])
-        except orjson.JSONDecodeError as exc:
-            raise ProtocolError(f"not JSON: {exc.msg}") from None
-        if data:
-            name = data[0]
-            if type(name) is str and name not in RESERVED_EVENTS:
-                return _new_packet(SocketPacket, (_EVENT, "/", data, number)), 0
+    digit, namespace, digits, json = usual.groups()
+    try:
+        data = _loads(json)
+    except orjson.JSONDecodeError as exc:
+        raise ProtocolError(f"not JSON: {exc.msg}") from None
+    number = int(digits) if digits else None
+    if digit == "3":
+        return _new_packet(SocketPacket, (_ACK, namespace or "/", data, number)), 0
+    if data:
+        name = data[0]
+        if type(name) is str and name not in RESERVED_EVENTS:
+            return _new_packet(SocketPacket, (_EVENT, namespace or "/", data, number)), 0
     return _decode_any(text, max_attachments)
 
 
