@@ -1,0 +1,1 @@
+"""Tests, in folders that mirror the package; ``functional`` has those that speak over a wire."""
