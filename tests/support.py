@@ -256,7 +256,7 @@ class Server(Program):
 
 
 class Redis(Program):
-    """A redis-server of the test's own, that keeps nothing; ``url`` is what a client connects to."""
+    """A redis-server that keeps nothing on disk; ``url`` is what a client connects to."""
 
     def __init__(self, directory: Path) -> None:
         self.port = free_port()
