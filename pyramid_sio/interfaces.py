@@ -62,6 +62,12 @@ class ISession(Protocol):
     def submit_unordered(self, func: Callable[..., Any], *args: Any) -> None:
         """The same, without waiting for what was submitted before."""
 
+    def spawn(self, func: Callable[..., Any], *args: Any) -> Any:
+        """Start a greenlet; the result has ``kill(block=False)`` and ``rawlink(func)``."""
+
+    def make_event(self) -> Any:
+        """Something to wait on: ``set()``, and ``wait(timeout)`` which says if it was set."""
+
     def call_later(self, seconds: float, func: Callable[[], Any]) -> Any:
         """Call ``func()`` in the loop after ``seconds``; the result has ``cancel()``."""
 
@@ -105,17 +111,46 @@ class IEngineHandler(Protocol):
     def on_close(self, reason: DisconnectReason) -> None: ...
 
 
-class IInvoker(Protocol):
-    """Runs user code for a namespace. Implemented in ``plugin.context``."""
+class IOut(Protocol):
+    """Where packets for one client of a namespace go: its session, once it is connected."""
 
-    def invoke(self, socket: Any, func: Callable[..., Any], args: Iterable[Any]) -> Any: ...
+    def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool: ...
+
+
+class IInvoker(Protocol):
+    """Runs the application's code for a namespace. Implemented in ``plugin.context``."""
+
+    def invoke(self, socket: Any, func: Callable[..., Any], args: Iterable[Any]) -> Any:
+        """``func(*args)``, with what the application expects around it."""
+
+    def request_of(self, socket: Any) -> Any:
+        """The request the application sees in ``socket.request``."""
+
+    def admit(self, socket: Any) -> None:
+        """:raises ConnectRefused: this client's user may not enter the namespace"""
+
+    def may(self, socket: Any, permission: str) -> bool:
+        """Does this client's user have a permission, on the namespace's context?"""
 
 
 class ITarget(Protocol):
     """Whom a broadcast is for: the union of rooms (none: everybody), minus some."""
 
-    rooms: frozenset[str]
-    excluded: frozenset[str]
+    @property
+    def rooms(self) -> frozenset[str]: ...
+    @property
+    def excluded(self) -> frozenset[str]: ...
+
+
+class IFlags(Protocol):
+    """How to send."""
+
+    @property
+    def volatile(self) -> bool: ...
+    @property
+    def compress(self) -> bool: ...
+    @property
+    def local(self) -> bool: ...
 
 
 class IAdapter(Protocol):
@@ -124,13 +159,15 @@ class IAdapter(Protocol):
     ``adapters.memory`` is complete by itself; the others delegate to it.
     """
 
-    def add(self, sid: str, rooms: Iterable[str]) -> None: ...
-    def remove(self, sid: str, rooms: Iterable[str]) -> None: ...
-    def remove_all(self, sid: str) -> None: ...
-    def rooms_of(self, sid: str) -> frozenset[str]: ...
-    def broadcast(self, packet: SocketPacket, target: ITarget) -> None: ...
+    def add(self, socket: Any, rooms: Iterable[str]) -> None: ...
+    def remove(self, socket: Any, rooms: Iterable[str]) -> None: ...
+    def select(self, target: ITarget) -> Iterable[Any]: ...
+    def broadcast(self, packet: SocketPacket, target: ITarget, flags: IFlags) -> None: ...
+    def broadcast_with_ack(
+        self, packet: SocketPacket, target: ITarget, flags: IFlags
+    ) -> Iterable[Any]: ...
     def close(self) -> None: ...
 
 
-class ISioServer(Interface):  # type: ignore[misc]
-    """Marks the Socket.IO server of an application in its registry."""
+class IEndpoint(Interface):  # type: ignore[misc]
+    """Marks the endpoint of an application in its registry."""

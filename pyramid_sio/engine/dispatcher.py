@@ -62,7 +62,8 @@ class Dispatcher:
         self._ready: deque[Lane] = deque()
         self._idle: list[_Worker] = []
         self._scheduled = False
-        self._hub = gevent.get_hub()
+        # The loop's; known once there is work, so that creating a pool starts nothing.
+        self._hub: Any = None
 
     @property
     def busy(self) -> int:
@@ -76,8 +77,7 @@ class Dispatcher:
             lane.active = True
             self._ready.append(lane)
             if not self._scheduled:
-                self._scheduled = True
-                self._hub.loop.run_callback(self._drain)
+                self._schedule()
 
     def wait_idle(self, seconds: float) -> bool:
         """Wait until no handler runs and none is queued; False if time ran out first."""
@@ -112,6 +112,8 @@ class Dispatcher:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
+            if self._hub is None:
+                self._hub = gevent.get_hub()
             self._hub.loop.run_callback(self._drain)
 
     def take(self) -> Lane | None:

@@ -20,7 +20,7 @@ from pyramid_sio.engine.dispatcher import Dispatcher
 from pyramid_sio.engine.session import Session
 from pyramid_sio.engine.transports.polling import PollingTransport
 from pyramid_sio.engine.transports.websocket import WebSocketTransport
-from pyramid_sio.engine.upgrade import Candidate
+from pyramid_sio.engine.upgrade import Candidate, Rejected
 from pyramid_sio.engine.wheel import TimerWheel
 from pyramid_sio.errors import (
     BadRequest,
@@ -157,7 +157,7 @@ class EngineServer:
             transport.start(leftover)
         else:
             # The specification wants it accepted and closed, and the session left alone.
-            transport.receiver = session
+            transport.receiver = Rejected()
             transport.finish()
 
     def _new_session(self, handshake: IHandshake) -> Session:

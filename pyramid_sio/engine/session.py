@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import gevent
+from gevent.event import Event
+
 from pyramid_sio.engine.dispatcher import Lane
 from pyramid_sio.engine.transports.polling import PollingTransport
 from pyramid_sio.errors import DisconnectReason, ProtocolError
@@ -150,6 +153,14 @@ class Session:
         """The same, side by side with whatever was submitted before."""
         self.engine.dispatcher.submit(Lane(self), func, args)
 
+    def spawn(self, func: Callable[..., Any], *args: Any) -> Any:
+        """Start a greenlet; the result has ``kill(block=False)`` and ``rawlink(func)``."""
+        return gevent.spawn(func, *args)
+
+    def make_event(self) -> Any:
+        """Something to wait on: ``set()``, and ``wait(timeout)`` which says if it was set."""
+        return Event()
+
     def call_later(self, seconds: float, func: Callable[[], Any]) -> Any:
         """Call ``func()`` in the loop after ``seconds``; the result has ``cancel()``."""
         return self.engine.wheel.call_later(seconds, func)
@@ -214,9 +225,11 @@ class Session:
         if self.connection.state is State.CLOSING and transport.finish():
             self._forget()
 
-    def drop_candidate(self) -> None:
-        self.candidate = None
-        self.connection.drop_candidate()
+    def drop_candidate(self, candidate: Candidate) -> None:
+        """``candidate`` failed; another may try."""
+        if self.candidate is candidate:
+            self.candidate = None
+            self.connection.drop_candidate()
 
     @property
     def upgraded(self) -> bool:

@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 RELEASE_INTERVAL = 0.1
 
 
+class Rejected:
+    """Receives nothing, from a WebSocket that was accepted only to be closed."""
+
+    def receive_text(self, text: str) -> None: ...
+    def receive_binary(self, data: bytes) -> None: ...
+    def refuse(self, error: ProtocolError) -> None: ...
+    def transport_ended(self, reason: DisconnectReason) -> None: ...
+
+    def hold_if_behind(self, received: int) -> bool:
+        return False
+
+
 class Candidate:
     """Receives the packets of a WebSocket that is not yet the session's transport."""
 
@@ -50,7 +62,7 @@ class Candidate:
 
     def transport_ended(self, reason: DisconnectReason) -> None:
         self._stop()
-        self.session.drop_candidate()
+        self.session.drop_candidate(self)
 
     def refuse(self, error: ProtocolError) -> None:
         self.session.complain("upgrade failed", error)
@@ -62,7 +74,7 @@ class Candidate:
     def fail(self) -> None:
         """Give the candidate up; the session goes on polling."""
         self._stop()
-        self.session.drop_candidate()
+        self.session.drop_candidate(self)
         self.transport.abort(DisconnectReason.FORCED_CLOSE)
 
     def _refuse(self) -> None:

@@ -1,0 +1,101 @@
+"""Rooms of one namespace in one process. Complete by itself.
+
+Upstream: ``sockets`` joins, leaves and broadcasts. Downstream: each receiver's session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from pyramid_sio.protocol.packets import Message, SocketPacket
+
+if TYPE_CHECKING:
+    from pyramid_sio.sockets.broadcast import Flags, Target
+    from pyramid_sio.sockets.namespace import Namespace
+
+
+class MemoryAdapter:
+    """Who is in which room.
+
+    Every connection is in the room named by its ``sid``, without an entry here: a room
+    name that is somebody's ``sid`` means that connection alone, so joining a room of that
+    name lets nobody listen in.
+
+    :param sockets: the namespace's connections by ``sid``; the namespace keeps it current
+    """
+
+    def __init__(self, sockets: dict[str, Namespace]) -> None:
+        self._sockets = sockets
+        self._members: dict[str, set[Namespace]] = {}
+
+    def __repr__(self) -> str:
+        return f"<MemoryAdapter with {len(self._members)} rooms>"
+
+    @property
+    def rooms(self) -> list[str]:
+        """The rooms that have members, those of single connections not included."""
+        return list(self._members)
+
+    def add(self, socket: Namespace, rooms: Iterable[str]) -> None:
+        """Make a connection a member."""
+        for room in rooms:
+            self._members.setdefault(room, set()).add(socket)
+
+    def remove(self, socket: Namespace, rooms: Iterable[str]) -> None:
+        """End a membership; harmless if there is none. A room without members is gone."""
+        for room in rooms:
+            members = self._members.get(room)
+            if members is not None:
+                members.discard(socket)
+                if not members:
+                    del self._members[room]
+
+    def select(self, target: Target) -> Iterable[Namespace]:
+        """The connections a target means, each once; safe to change rooms while iterating."""
+        if not target.excluded:
+            if not target.rooms:
+                return list(self._sockets.values())
+            if len(target.rooms) == 1:
+                return list(self._in_room(*target.rooms))
+        return self._select_some(target)
+
+    def _select_some(self, target: Target) -> list[Namespace]:
+        left_out = {socket for room in target.excluded for socket in self._in_room(room)}
+        if not target.rooms:
+            return [socket for socket in self._sockets.values() if socket not in left_out]
+        meant = {socket for room in target.rooms for socket in self._in_room(room)}
+        return list(meant - left_out)
+
+    def _in_room(self, room: str) -> Iterable[Namespace]:
+        single = self._sockets.get(room)
+        if single is not None:
+            return (single,)
+        return self._members.get(room, ())
+
+    def broadcast(self, packet: SocketPacket, target: Target, flags: Flags) -> None:
+        """Send a packet to everybody selected, encoded once per kind of client."""
+        volatile, compress = flags.volatile, flags.compress
+        messages: dict[object, Message] = {}
+        for socket in self.select(target):
+            codec = socket.codec
+            message = messages.get(codec)
+            if message is None:
+                message = messages[codec] = codec.encode(packet)
+            socket.out.send(message, volatile, compress)
+
+    def broadcast_with_ack(
+        self, packet: SocketPacket, target: Target, flags: Flags
+    ) -> Iterator[Namespace]:
+        """Receivers of a packet that wants acknowledging, each just before it is sent to."""
+        messages: dict[object, Message] = {}
+        for socket in self.select(target):
+            yield socket
+            message = messages.get(socket.codec)
+            if message is None:
+                message = messages[socket.codec] = socket.codec.encode(packet)
+            socket.out.send(message, flags.volatile, flags.compress)
+
+    def close(self) -> None:
+        """Forget everybody."""
+        self._members.clear()

@@ -1,0 +1,88 @@
+"""The TCP connection behind an HTTP request: taking it over, and noticing that it is gone.
+
+Upstream: ``serve`` puts a :class:`Peer` into each environ. Downstream: ``plugin.responses``.
+
+Both need the server's own handler: WSGI knows neither.
+"""
+
+from __future__ import annotations
+
+import _socket
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+
+#: Where an environ carries its :class:`Peer`.
+ENVIRON_KEY = "pyramid_sio.peer"
+READ = 1
+#: A TLS record no longer than this, while nothing is expected, is a goodbye.
+LONGEST_ALERT = 40
+
+
+class Peer:
+    """One HTTP connection of gevent's WSGI server.
+
+    :param handler: gevent's handler, while it serves a request
+    """
+
+    __slots__ = ("_handler", "engines")
+
+    def __init__(self, handler: Any) -> None:
+        self._handler = handler
+        #: The server's set of engines, for its shut-down.
+        self.engines: set[Any] = handler.server.engines
+
+    def take_over(self) -> tuple[Any, bytes]:
+        """Take the socket from the HTTP server, for good.
+
+        :returns: the socket, non-blocking and closed by nobody else, and what had been read
+            from it behind the request
+        """
+        handler = self._handler
+        sock = handler.socket
+        sock.settimeout(0)
+        leftover = handler.rfile.peek(65536)
+        handler.detach_socket()
+        if hasattr(sock, "pending"):
+            # TLS keeps its state in this object.
+            return sock, leftover
+        kind = (sock.family, sock.type, sock.proto)
+        plain = _socket.socket(*kind, fileno=sock.detach())
+        plain.setblocking(False)
+        return plain, leftover
+
+    def when_gone(self, callback: Callable[[], Any]) -> Callable[[], None]:
+        """Call ``callback()`` in the loop if the client closes the connection.
+
+        :returns: a function that ends the watch; must be called
+        """
+        sock = self._handler.socket
+        watcher = gevent.get_hub().loop.io(sock.fileno(), READ)
+
+        def look() -> None:
+            watcher.stop()
+            if _is_closing(sock):
+                callback()
+
+        def end() -> None:
+            watcher.stop()
+            watcher.close()
+
+        watcher.start(look)
+        return end
+
+
+def _is_closing(sock: Any) -> bool:
+    """Look at what has come, without taking it. A further request is no goodbye."""
+    try:
+        # The class's method: a TLS object refuses to peek.
+        head = _socket.socket.recv(sock._sock, 5, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    if hasattr(sock, "pending") and len(head) == 5:
+        return int.from_bytes(head[3:], "big") <= LONGEST_ALERT
+    return not head

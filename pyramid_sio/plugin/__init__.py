@@ -1,0 +1,57 @@
+"""The Pyramid side: configuration, the view, requests for handlers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyramid.config import Configurator
+
+ROUTE_NAME = "pyramid_sio"
+
+
+def includeme(config: Configurator) -> None:
+    """Add the endpoint, ``config.add_sio_namespace`` and ``request.sio``.
+
+    :raises ConfigurationError: one of the ``sio.*`` settings is wrong
+    """
+    from pyramid.events import ApplicationCreated
+    from pyramid.security import NO_PERMISSION_REQUIRED
+
+    from pyramid_sio.interfaces import IEndpoint
+    from pyramid_sio.plugin.directives import add_sio_namespace
+    from pyramid_sio.plugin.endpoint import Endpoint
+    from pyramid_sio.plugin.views import EndpointView
+
+    endpoint = Endpoint(config.registry, config.get_settings())
+    config.registry.registerUtility(endpoint, IEndpoint)
+    config.add_directive("add_sio_namespace", add_sio_namespace)
+    config.add_request_method(_sio_of, "sio", reify=True)
+    config.add_route(ROUTE_NAME, endpoint.path + "*subpath")
+    # The namespace's own permission and our own check of the origin take their place here.
+    config.add_view(
+        EndpointView(endpoint),
+        route_name=ROUTE_NAME,
+        permission=NO_PERMISSION_REQUIRED,
+        require_csrf=False,
+    )
+    config.add_subscriber(lambda event: endpoint.announce(), ApplicationCreated)
+
+
+def _sio_of(request: Any) -> Any:
+    """``request.sio``: the Socket.IO server of the application."""
+    return get_sio(request.registry)
+
+
+def get_sio(registry: Any) -> Any:
+    """The Socket.IO server of an application, for code that has no request.
+
+    :param registry: ``request.registry``, ``config.registry`` or ``app.registry``
+    :raises LookupError: the application does not include ``pyramid_sio``
+    """
+    from pyramid_sio.interfaces import IEndpoint
+
+    endpoint = registry.queryUtility(IEndpoint)
+    if endpoint is None:
+        raise LookupError("this application does not include pyramid_sio")
+    return endpoint.sio

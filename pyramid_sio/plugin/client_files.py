@@ -1,0 +1,62 @@
+"""The official JavaScript client, served below the endpoint's path.
+
+Its files are put beside the package when it is set up or built: ``client/`` holds them and
+a file ``VERSION``. Nothing else below that folder can be asked for.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from pyramid.response import Response
+
+if TYPE_CHECKING:
+    from pyramid.request import Request
+
+BUNDLES = ("socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js")
+NAMES = frozenset(BUNDLES + tuple(f"{name}.map" for name in BUNDLES))
+
+_MISSING = """\
+The JavaScript client is not here: this copy of pyramid_sio was set up without it.
+In a checkout, `make demo` and `make test` fetch it (they need npm); a wheel contains it.
+Or install socket.io-client from npm and serve its dist folder yourself.
+"""
+
+
+@functools.cache
+def _load(name: str) -> bytes | None:
+    try:
+        return files("pyramid_sio").joinpath("client", name).read_bytes()
+    except OSError:
+        return None
+
+
+@functools.cache
+def client_version() -> str | None:
+    """The version of the client that is served; None if there is none."""
+    version = _load("VERSION")
+    return version.decode().strip() if version is not None else None
+
+
+def client_file(name: str, request: Request) -> Response:
+    """Answer for one of :data:`NAMES`.
+
+    A query string that names the version makes the answer immutable for browsers; without one
+    they ask again each time, and get 304.
+    """
+    body = _load(name)
+    version = client_version()
+    if body is None or version is None:
+        return Response(_MISSING, status=404, content_type="text/plain", charset="UTF-8")
+    kind = "application/json" if name.endswith(".map") else "application/javascript"
+    response = Response(body, content_type=kind, charset="UTF-8", conditional_response=True)
+    response.etag = version
+    response.vary = ("Accept-Encoding",)
+    if version in request.query_string:
+        response.cache_control = "public, max-age=31536000, immutable"
+    else:
+        response.cache_control = "public, max-age=0"
+    response.encode_content("gzip" if "gzip" in request.accept_encoding else "identity")
+    return response

@@ -1,0 +1,52 @@
+"""``@sio_namespace``, found by ``config.scan()``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import venusian
+
+from pyramid_sio.sockets.namespace import Namespace
+
+_C = TypeVar("_C", bound=type[Namespace])
+
+
+class sio_namespace:  # noqa: N801 - a decorator, named like Pyramid's own
+    """Declare a class as a namespace.
+
+    Does nothing until ``config.scan()`` comes by; ``config.add_sio_namespace`` is the same
+    without scanning.
+
+    :param path: ``'/chat'``; ``'/'`` is the namespace clients connect to by default
+    :param permission: what a client's user must have to enter; None: the application's
+        default permission, if it has one; ``NO_PERMISSION_REQUIRED``: nothing
+    :param factory: makes the context that permissions are checked on, from a request; None:
+        the application's root factory
+    """
+
+    venusian = venusian
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        permission: str | None = None,
+        factory: Callable[[Any], Any] | str | None = None,
+        _depth: int = 0,
+        _category: str = "pyramid",
+    ) -> None:
+        self._path = path
+        self._options = {"permission": permission, "factory": factory}
+        self._depth = _depth
+        self._category = _category
+
+    def __call__(self, wrapped: _C) -> _C:
+        def callback(context: Any, name: str, ob: Any) -> None:
+            config = context.config.with_package(info.module)
+            config.add_sio_namespace(self._path, ob, **self._options)
+
+        info = self.venusian.attach(
+            wrapped, callback, category=self._category, depth=self._depth + 1
+        )
+        return wrapped

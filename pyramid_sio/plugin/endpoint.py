@@ -1,0 +1,78 @@
+"""Puts the parts together: settings in, engine, Socket.IO server and view out.
+
+Upstream: ``plugin.includeme``. Downstream: everything else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from gevent.event import Event
+from pyramid.path import DottedNameResolver
+from zope.interface import implementer
+
+from pyramid_sio.adapters.memory import MemoryAdapter
+from pyramid_sio.engine.server import EngineServer, EngineSettings
+from pyramid_sio.interfaces import IEndpoint
+from pyramid_sio.plugin.client_files import client_version
+from pyramid_sio.plugin.context import Invoker
+from pyramid_sio.plugin.origin import OriginPolicy
+from pyramid_sio.plugin.settings import parse_settings
+from pyramid_sio.protocol.socket_v5 import Encoder
+from pyramid_sio.sockets.server import SioServer
+
+if TYPE_CHECKING:
+    from pyramid.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+
+@implementer(IEndpoint)
+class Endpoint:
+    """What one ``/socket.io/`` consists of. Creating it starts nothing.
+
+    :param settings: the application's settings
+    :raises ConfigurationError: one of the ``sio.*`` settings is wrong
+    """
+
+    def __init__(self, registry: Registry, settings: Mapping[str, Any]) -> None:
+        values = parse_settings(settings)
+        resolve = DottedNameResolver().maybe_resolve
+        self.path: str = values["path"]
+        self.serve_client: bool = values["serve_client"]
+        self.cookie: str | None = values["cookie"]
+        self.http_compression: int | None = values["http_compression"]
+        self.per_message_deflate: bool = values["per_message_deflate"]
+        self.allow_request = resolve(values["allow_request"]) if values["allow_request"] else None
+        self.origins = OriginPolicy(values["cors_origins"])
+        default = resolve(values["json_default"]) if values["json_default"] else None
+        self.sio = SioServer(
+            invoker=Invoker(registry),
+            adapter_factory=MemoryAdapter,
+            make_event=Event,
+            encoder=Encoder(default),
+            connect_timeout=values["connect_timeout"],
+            attachment_timeout=values["upgrade_timeout"],
+            disconnect_grace=values["disconnect_grace"],
+            ack_timeout=values["ack_timeout"],
+            max_attachments=values["max_attachments"],
+            max_attachment_bytes=values["max_attachments"] * values["max_http_buffer_size"],
+            max_held=values["max_buffer_size"],
+        )
+        names = EngineSettings.__dataclass_fields__
+        self.engine = EngineServer(
+            EngineSettings(**{name: values[name] for name in names}), self.sio.accept
+        )
+
+    def announce(self) -> None:
+        """Log what is enabled."""
+        settings = self.engine.settings
+        logger.info(
+            "Socket.IO at %s: %s; namespaces: %s; rooms in memory; JavaScript client %s",
+            self.path,
+            " and ".join(settings.transports),
+            ", ".join(sorted(nsp.name for nsp in self.sio)) or "none declared",
+            (client_version() or "missing") if self.serve_client else "not served",
+        )

@@ -1,0 +1,102 @@
+"""Which pages may connect, and what browsers are told about it.
+
+Upstream: ``plugin.views``, for every request. One rule for polling and WebSocket alike,
+because a browser applies none of its own to a WebSocket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyramid_sio.errors import BadRequest, ForbiddenRequest
+
+if TYPE_CHECKING:
+    from pyramid.request import Request
+
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+class OriginPolicy:
+    """The application's own origin, and those it lists.
+
+    :param allowed: origins in lower case, or ``*`` for any, without credentials
+    """
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self._any = "*" in allowed
+        self._allowed = frozenset(_without_port(origin) for origin in allowed)
+
+    @property
+    def cross_origin(self) -> bool:
+        """May pages of other sites connect at all?"""
+        return bool(self._allowed)
+
+    def check(self, request: Request) -> None:
+        """Refuse a page that may not connect. Programs send no origin; they may.
+
+        :raises ForbiddenRequest: its origin is another and is not listed
+        :raises BadRequest: its origin contains control characters
+        """
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return
+        if any(ord(char) < 32 and char != "\t" or ord(char) == 127 for char in origin):
+            raise BadRequest(detail="control characters in Origin")
+        if not self._permits(origin, request):
+            raise ForbiddenRequest(
+                detail=f"page's origin is {origin!r}, this application's {request.host_url!r}; "
+                "add it to sio.cors_origins if it may connect"
+            )
+
+    def headers(self, request: Request) -> list[tuple[str, str]]:
+        """What any answer tells the browser."""
+        if not self.cross_origin:
+            return []
+        if self._any:
+            return [("Access-Control-Allow-Origin", "*")]
+        origin = request.headers.get("Origin")
+        if origin is None or not self._permits(origin, request):
+            return [("Vary", "Origin")]
+        return [
+            ("Access-Control-Allow-Origin", origin),
+            ("Access-Control-Allow-Credentials", "true"),
+            ("Vary", "Origin"),
+        ]
+
+    def preflight_headers(self, request: Request) -> list[tuple[str, str]]:
+        """What the answer to a browser's question in advance tells it besides."""
+        headers = [("Access-Control-Allow-Methods", "GET,POST"), ("Access-Control-Max-Age", "600")]
+        wanted = request.headers.get("Access-Control-Request-Headers")
+        if wanted:
+            headers.append(("Access-Control-Allow-Headers", wanted))
+            headers.append(("Vary", "Access-Control-Request-Headers"))
+        return headers
+
+    def _permits(self, origin: str, request: Request) -> bool:
+        if self._any:
+            return True
+        origin = _without_port(origin.lower())
+        return origin in self._allowed or _is_own(origin, request)
+
+
+def _without_port(origin: str) -> str:
+    """An origin without the port its scheme has anyway."""
+    scheme = origin.partition(":")[0]
+    return origin.removesuffix(_DEFAULT_PORTS.get(scheme, ":"))
+
+
+def _is_own(origin: str, request: Request) -> bool:
+    """Is it the origin of the application's own pages?
+
+    A page over https that reaches us over http has come through a proxy that ends TLS:
+    browsers do not let it connect in the clear. So its scheme may differ, to that side.
+    """
+    scheme, _, host = origin.partition("://")
+    own_scheme = request.scheme
+    if scheme != own_scheme and (scheme, own_scheme) != ("https", "http"):
+        return False
+    own_host = request.host.lower()
+    for known in {scheme, own_scheme}:
+        own_host = own_host.removesuffix(_DEFAULT_PORTS.get(known, ":"))
+    return host == own_host

@@ -1,0 +1,196 @@
+"""The answers that wait: a poll, a POST whose body must be read, an upgrade.
+
+Upstream: ``plugin.views`` returns one. Downstream: the session's transport.
+
+They wait in ``__call__``: by then Pyramid has let go of the request, closed its transaction
+and run its callbacks, whose headers (a session's cookie, say) are already in place.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from pyramid.response import Response
+
+from pyramid_sio.engine.peer import ENVIRON_KEY, Peer
+from pyramid_sio.engine.transports.polling import PollingTransport
+from pyramid_sio.errors import LimitExceeded, ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyramid.request import Request
+    from websockets.extensions import Extension
+
+    from pyramid_sio.engine.server import EngineServer
+    from pyramid_sio.engine.session import Session
+    from pyramid_sio.plugin.handshake import Handshake
+
+_READ_SIZE = 65536
+
+
+class PayloadResponse(Response):
+    """Packets for a polling client; made once the body is known."""
+
+    def __init__(self, body: bytes = b"") -> None:
+        super().__init__(body, content_type="text/plain", charset="UTF-8")
+        self.headers["Cache-Control"] = "no-store"
+
+    def compress_for(self, request: Request) -> None:
+        """Compress the body in the way the client likes best, if it likes any."""
+        offers = request.accept_encoding.acceptable_offers(("gzip", "deflate"))
+        if not offers or "Accept-Encoding" not in request.headers:
+            return
+        name = offers[0][0]
+        compressor = zlib.compressobj(6, zlib.DEFLATED, 31 if name == "gzip" else 15)
+        self.body = compressor.compress(self.body) + compressor.flush()
+        self.content_encoding = name
+
+
+class PollResponse(PayloadResponse):
+    """Waits until there is something to send.
+
+    :param threshold: bytes from which the answer is compressed; None: never
+    """
+
+    def __init__(self, session: Session, request: Request, threshold: int | None) -> None:
+        super().__init__()
+        self._session = session
+        self._request = request
+        self._threshold = threshold
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        transport = self._session.transport
+        if not isinstance(transport, PollingTransport):
+            return _refuse(self, environ, start_response)
+        peer: Peer | None = environ.get(ENVIRON_KEY)
+        unwatch = peer.when_gone(transport.peer_vanished) if peer is not None else None
+        try:
+            payload = transport.poll()
+        except ProtocolError:
+            return _refuse(self, environ, start_response)
+        finally:
+            if unwatch is not None:
+                unwatch()
+        self.body = payload.body
+        if payload.compress and self._threshold is not None:
+            if len(payload.body) >= self._threshold:
+                self.compress_for(self._request)
+        result: Iterable[bytes] = super().__call__(environ, start_response)
+        return result
+
+
+class PostResponse(PayloadResponse):
+    """Reads the client's packets, and answers once they may be followed by more.
+
+    :param limit: longest body, in bytes
+    """
+
+    def __init__(self, session: Session, limit: int) -> None:
+        super().__init__(b"ok")
+        # Not plain text, which some browsers offer as a download.
+        self.content_type = "text/html"
+        self.charset = None
+        self._session = session
+        self._limit = limit
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        transport = self._session.transport
+        if not isinstance(transport, PollingTransport):
+            return _refuse(self, environ, start_response)
+        if transport.receiving:
+            self._session.refuse(ProtocolError("two POSTs at once"))
+            return _refuse(self, environ, start_response)
+        transport.receiving = True
+        try:
+            body = self._read(environ)
+            transport.receive(body)
+        except LimitExceeded as error:
+            self._session.complain("message too large", error)
+            return _refuse(self, environ, start_response, status=413)
+        except OSError:
+            transport.peer_vanished()
+            return _refuse(self, environ, start_response)
+        except ProtocolError:
+            return _refuse(self, environ, start_response)
+        finally:
+            transport.receiving = False
+        transport.wait_until_ready()
+        result: Iterable[bytes] = super().__call__(environ, start_response)
+        return result
+
+    def _read(self, environ: dict[str, Any]) -> bytes:
+        """The body; never more of it is kept than the limit, whatever it claims to be.
+
+        :raises LimitExceeded: there is more
+        :raises OSError: the client went away in the middle
+        """
+        declared = environ.get("CONTENT_LENGTH")
+        limit = self._limit
+        if declared and int(declared) > limit:
+            raise LimitExceeded(f"sio.max_http_buffer_size = {limit}: a POST of {declared} bytes")
+        stream = environ["wsgi.input"]
+        body = bytearray()
+        while len(body) <= limit:
+            chunk = stream.read(min(_READ_SIZE, limit + 1 - len(body)))
+            if not chunk:
+                break
+            body += chunk
+        if len(body) > limit:
+            raise LimitExceeded(f"sio.max_http_buffer_size = {limit}: a POST of more bytes")
+        if declared and len(body) < int(declared):
+            raise OSError("the body ended early")
+        return bytes(body)
+
+
+class UpgradeResponse(Response):
+    """Turns the connection into a WebSocket: a session of its own, or one's new transport.
+
+    :param session: the session that wants to change to it; None: open a new one
+    :param head: headers of the 101, as the WebSocket library made them
+    """
+
+    def __init__(
+        self,
+        engine: EngineServer,
+        handshake: Handshake | None,
+        session: Session | None,
+        *,
+        head: list[tuple[str, str]],
+        extensions: list[Extension],
+    ) -> None:
+        super().__init__(status=101)
+        self.headerlist = head
+        self._engine = engine
+        self._handshake = handshake
+        self._session = session
+        self._extensions = extensions
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        peer: Peer = environ[ENVIRON_KEY]
+        peer.engines.add(self._engine)
+        sock, leftover = peer.take_over()
+        lines = "".join(f"{name}: {value}\r\n" for name, value in self.headerlist)
+        head = f"HTTP/1.1 101 Switching Protocols\r\n{lines}\r\n".encode("latin-1")
+        if self._session is not None:
+            self._engine.open_candidate(
+                self._session, sock, head=head, leftover=leftover, extensions=self._extensions
+            )
+        else:
+            assert self._handshake is not None
+            self._engine.open_websocket(
+                self._handshake, sock, head=head, leftover=leftover, extensions=self._extensions
+            )
+        return ()
+
+
+def _refuse(
+    response: Response, environ: dict[str, Any], start_response: Any, status: int = 400
+) -> Iterable[bytes]:
+    """An empty answer; the connection is closed, because its body may not have been read."""
+    response.status_int = status
+    response.body = b""
+    response.headers["Connection"] = "close"
+    result: Iterable[bytes] = Response.__call__(response, environ, start_response)
+    return result

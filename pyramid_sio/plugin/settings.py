@@ -1,0 +1,247 @@
+"""Every ``sio.*`` setting: its name, how it is read, its default, and why.
+
+Upstream: the application's ini file. Downstream: ``plugin.endpoint`` builds the engine and
+the Socket.IO server from the result; the documentation prints this table.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from pyramid.exceptions import ConfigurationError
+from pyramid.settings import asbool, aslist
+
+PREFIX = "sio."
+TRANSPORTS = ("polling", "websocket")
+
+
+class Setting(NamedTuple):
+    """One setting.
+
+    :param convert: from the text of an ini file, or from a Python value; raises ValueError
+    :param default: as an ini file would say it
+    :param why: what it does, and the reason for its default
+    """
+
+    name: str
+    convert: Callable[[Any], Any]
+    default: str
+    why: str
+
+
+def seconds(value: Any) -> float:
+    """A positive number of seconds."""
+    number = float(value)
+    if not 0 < number < 10**7:
+        raise ValueError("must be a number of seconds above 0")
+    return number
+
+
+def count(value: Any) -> int:
+    """A whole number from 1; ``_`` may group its digits."""
+    number = int(value)
+    if number < 1:
+        raise ValueError("must be a whole number from 1")
+    return number
+
+
+def threshold(value: Any) -> int | None:
+    """A number of bytes; false: never."""
+    if str(value).strip().lower() in ("false", "no", "off", "none", ""):
+        return None
+    if str(value).strip().lower() in ("true", "yes", "on"):
+        return 1024
+    return count(value)
+
+
+def url_path(value: Any) -> str:
+    """A path with a slash at each end."""
+    text = str(value).strip().strip("/")
+    if not text or any(mark in text for mark in "{}*? #"):
+        raise ValueError("must be a path such as /socket.io/")
+    return f"/{text}/"
+
+
+def transports(value: Any) -> tuple[str, ...]:
+    """Names of transports."""
+    names = tuple(aslist(str(value).replace(",", " ") if isinstance(value, str) else value))
+    for name in names:
+        if name not in TRANSPORTS:
+            raise ValueError(f"{name!r} is no transport; there are {', '.join(TRANSPORTS)}")
+    if not names:
+        raise ValueError("must name at least one transport")
+    return tuple(name for name in TRANSPORTS if name in names)
+
+
+def origins(value: Any) -> tuple[str, ...]:
+    """Origins such as ``https://example.com``, or ``*`` for any."""
+    names = tuple(aslist(str(value).replace(",", " ") if isinstance(value, str) else value))
+    for name in names:
+        if name != "*" and (not name.startswith(("http://", "https://")) or name.count("/") != 2):
+            raise ValueError(f"{name!r} is no origin; one looks like https://example.com:8443")
+    return tuple(name.lower() for name in names)
+
+
+def cookie(value: Any) -> str | None:
+    """A cookie's name; true: ``io``; false: none."""
+    text = str(value).strip()
+    if text.lower() in ("false", "no", "off", "none", ""):
+        return None
+    if text.lower() in ("true", "yes", "on"):
+        return "io"
+    if not text.replace("-", "").replace("_", "").isalnum() or not text.isascii():
+        raise ValueError("must be a cookie's name")
+    return text
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("path", url_path, "/socket.io/", "Where clients connect; theirs has the same default."),
+    Setting(
+        "transports",
+        transports,
+        "polling websocket",
+        "What clients may use. Polling gets through every proxy, WebSocket is far cheaper.",
+    ),
+    Setting(
+        "allow_upgrades",
+        asbool,
+        "true",
+        "Whether a client that started with polling may change to a WebSocket.",
+    ),
+    Setting(
+        "ping_interval",
+        seconds,
+        "25",
+        "Seconds between heartbeats; below the 30 after which some proxies cut idle connections.",
+    ),
+    Setting(
+        "ping_timeout",
+        seconds,
+        "20",
+        "Seconds an answer to a heartbeat may take; with the interval it bounds how late a "
+        "disconnect is noticed.",
+    ),
+    Setting("upgrade_timeout", seconds, "10", "Seconds an upgrade to a WebSocket may take."),
+    Setting(
+        "connect_timeout",
+        seconds,
+        "45",
+        "Seconds a connection may take to enter a namespace, before it is closed.",
+    ),
+    Setting(
+        "close_timeout",
+        seconds,
+        "30",
+        "Seconds a closed connection is kept for what is still to be fetched from it.",
+    ),
+    Setting("ack_timeout", seconds, "60", "Seconds call() waits for an answer if it is not told."),
+    Setting(
+        "disconnect_grace",
+        seconds,
+        "5",
+        "Seconds on_disconnect waits for a handler of that client which still runs.",
+    ),
+    Setting(
+        "max_http_buffer_size",
+        count,
+        "1_000_000",
+        "Longest message or POST accepted, in bytes; told to clients as maxPayload.",
+    ),
+    Setting(
+        "max_buffer_size",
+        count,
+        "10_000_000",
+        "Bytes that may wait for one client; one that reads too slowly is disconnected.",
+    ),
+    Setting(
+        "max_attachments",
+        count,
+        "10",
+        "Binary attachments of one packet; official clients accept no more than 10 either.",
+    ),
+    Setting(
+        "max_inbox",
+        count,
+        "1_000",
+        "Events of one client that may wait for its handlers before nothing more is read from it.",
+    ),
+    Setting(
+        "max_inbox_bytes",
+        count,
+        "4_000_000",
+        "The same in bytes: what was received since its handlers last caught up.",
+    ),
+    Setting(
+        "max_handlers",
+        count,
+        "1_000",
+        "Handlers that may be waiting for something at once, over all clients.",
+    ),
+    Setting(
+        "cors_origins",
+        origins,
+        "",
+        "Origins of pages, besides the application's own, that may connect; * is any, then "
+        "without cookies.",
+    ),
+    Setting(
+        "cookie",
+        cookie,
+        "false",
+        "Name of a cookie with the session id, for load balancers that need one.",
+    ),
+    Setting(
+        "http_compression",
+        threshold,
+        "1024",
+        "Poll answers from this many bytes are compressed; false: none.",
+    ),
+    Setting(
+        "per_message_deflate",
+        asbool,
+        "false",
+        "WebSocket compression: costs processor time, and memory for each connection.",
+    ),
+    Setting(
+        "serve_client",
+        asbool,
+        "true",
+        "Whether the official JavaScript client is served below the path.",
+    ),
+    Setting(
+        "allow_request",
+        str,
+        "",
+        "Dotted name of a function that gets each opening request and returns False, or a text "
+        "that says why, to refuse it.",
+    ),
+    Setting(
+        "json_default",
+        str,
+        "",
+        "Dotted name of a function that turns objects JSON does not know into ones it does.",
+    ),
+)
+
+
+def parse_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``sio.*`` settings, converted, without the prefix, complete with defaults.
+
+    :raises ConfigurationError: a name nobody knows, or a value that cannot be
+    """
+    known = {setting.name for setting in SETTINGS}
+    for key in settings:
+        if key.startswith(PREFIX) and key[len(PREFIX) :] not in known:
+            near = difflib.get_close_matches(key[len(PREFIX) :], known, n=1)
+            hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
+            raise ConfigurationError(f"unknown setting {key!r}{hint}")
+    result = {}
+    for setting in SETTINGS:
+        value = settings.get(PREFIX + setting.name, setting.default)
+        try:
+            result[setting.name] = setting.convert(value)
+        except (ValueError, TypeError) as exc:
+            raise ConfigurationError(f"{PREFIX}{setting.name} = {value!r}: {exc}") from None
+    return result

@@ -1,0 +1,194 @@
+"""The view behind the endpoint's route: tells requests apart and picks the answer.
+
+Upstream: Pyramid's router, for every request below ``sio.path``.
+Downstream: ``plugin.responses``, ``plugin.client_files``.
+
+Source: Engine.IO protocol, revision 4; the order of the checks decides which error is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from pyramid.response import Response
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.http11 import Request as UpgradeRequest
+from websockets.server import ServerProtocol
+
+from pyramid_sio.engine.peer import ENVIRON_KEY
+from pyramid_sio.errors import (
+    BadRequest,
+    DisconnectReason,
+    ForbiddenRequest,
+    RequestRefused,
+    http_answer,
+)
+from pyramid_sio.plugin import client_files
+from pyramid_sio.plugin.handshake import Handshake
+from pyramid_sio.plugin.responses import (
+    PayloadResponse,
+    PollResponse,
+    PostResponse,
+    UpgradeResponse,
+)
+from pyramid_sio.protocol.request import EngineRequest, parse_request
+
+if TYPE_CHECKING:
+    from pyramid.request import Request
+
+    from pyramid_sio.plugin.endpoint import Endpoint
+
+_library_logger = logging.getLogger("pyramid_sio.engine.websockets")
+
+# Windows of 4 KiB instead of 32, so that compression costs a connection about 20 KiB.
+_DEFLATE = ServerPerMessageDeflateFactory(
+    server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
+)
+
+
+class EndpointView:
+    """The view of one endpoint; called by Pyramid with ``(context, request)``."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def __call__(self, context: Any, request: Request) -> Response:
+        endpoint = self._endpoint
+        upgrade = request.environ.get("HTTP_UPGRADE", "").lower() == "websocket"
+        try:
+            response = self._answer(request, upgrade)
+        except RequestRefused as refusal:
+            address = request.environ.get("REMOTE_ADDR", "")
+            endpoint.engine.complaints.add(
+                f"request refused: {refusal.message}", address, refusal.detail
+            )
+            response = self._refusal(refusal, upgrade)
+        for name, value in endpoint.origins.headers(request):
+            response.headers.add(name, value)
+        return response
+
+    @staticmethod
+    def _refusal(refusal: RequestRefused, upgrade: bool) -> Response:
+        status, body = http_answer(refusal)
+        if upgrade:
+            # WebSocket clients don't read it, people with a network tab do.
+            response = Response(body["message"], status=400, content_type="text/html")
+            response.headers["Connection"] = "close"
+            return response
+        return Response(json_body=body, status=status)
+
+    def _answer(self, request: Request, upgrade: bool) -> Response:
+        endpoint = self._endpoint
+        name = "/".join(request.matchdict.get("subpath", ()))
+        if endpoint.serve_client and name in client_files.NAMES:
+            return client_files.client_file(name, request)
+        if request.method == "OPTIONS" and endpoint.origins.cross_origin:
+            return self._preflight(request)
+        asked = parse_request(
+            method=request.method,
+            query_string=request.environ.get("QUERY_STRING", ""),
+            upgrade=upgrade,
+            transports=self._transports(request),
+        )
+        endpoint.origins.check(request)
+        if asked.sid is None:
+            self._ask_application(request)
+            return self._open(asked, request)
+        return self._continue(asked, request)
+
+    def _transports(self, request: Request) -> tuple[str, ...]:
+        """The enabled transports that this server can do: a WebSocket needs the connection."""
+        transports = self._endpoint.engine.settings.transports
+        return transports if ENVIRON_KEY in request.environ else ("polling",)
+
+    def _preflight(self, request: Request) -> Response:
+        response = Response(status=204)
+        response.headers.extend(self._endpoint.origins.preflight_headers(request))
+        return response
+
+    def _ask_application(self, request: Request) -> None:
+        """:raises ForbiddenRequest: ``sio.allow_request`` says no"""
+        ask = self._endpoint.allow_request
+        if ask is not None:
+            answer = ask(request)
+            if isinstance(answer, str):
+                raise ForbiddenRequest(answer, detail="refused by sio.allow_request")
+            if not answer:
+                raise ForbiddenRequest(detail="refused by sio.allow_request")
+
+    def _open(self, asked: EngineRequest, request: Request) -> Response:
+        engine = self._endpoint.engine
+        if engine.stopping:
+            raise BadRequest(detail="the server is shutting down")
+        handshake = Handshake(request.environ)
+        if asked.transport == "websocket":
+            return self._upgrade(request, handshake, None)
+        peer = request.environ.get(ENVIRON_KEY)
+        if peer is not None:
+            peer.engines.add(engine)
+        session, body = engine.open_polling(handshake)
+        response = PayloadResponse(body)
+        if self._endpoint.cookie is not None:
+            response.set_cookie(
+                self._endpoint.cookie,
+                session.id,
+                path="/",
+                httponly=True,
+                samesite="Lax",
+                secure=handshake.secure,
+            )
+        return response
+
+    def _continue(self, asked: EngineRequest, request: Request) -> Response:
+        endpoint = self._endpoint
+        session = endpoint.engine.find(asked)
+        if asked.upgrade:
+            if asked.transport != "websocket":
+                raise BadRequest(detail="an upgrade with transport=polling")
+            return self._upgrade(request, None, session)
+        if asked.transport == "websocket":
+            raise BadRequest(detail="a session on a WebSocket takes no other requests")
+        if request.method == "GET":
+            return PollResponse(session, request, endpoint.http_compression)
+        if request.method == "POST":
+            if request.environ.get("CONTENT_TYPE") == "application/octet-stream":
+                session.end(DisconnectReason.TRANSPORT_ERROR)
+                raise BadRequest(detail="revision 4 has no binary payloads")
+            return PostResponse(session, endpoint.engine.settings.max_http_buffer_size)
+        raise BadRequest(detail=f"{request.method} on a session")
+
+    def _upgrade(
+        self, request: Request, handshake: Handshake | None, session: Any
+    ) -> UpgradeResponse:
+        """Check the WebSocket handshake; the answer then takes the connection over.
+
+        :raises BadRequest: it is none
+        """
+        environ = request.environ
+        headers = Headers()
+        for name, key in (
+            ("Connection", "HTTP_CONNECTION"),
+            ("Upgrade", "HTTP_UPGRADE"),
+            ("Sec-WebSocket-Key", "HTTP_SEC_WEBSOCKET_KEY"),
+            ("Sec-WebSocket-Version", "HTTP_SEC_WEBSOCKET_VERSION"),
+            ("Sec-WebSocket-Extensions", "HTTP_SEC_WEBSOCKET_EXTENSIONS"),
+        ):
+            if key in environ:
+                headers[name] = environ[key]
+        factories = [_DEFLATE] if self._endpoint.per_message_deflate else None
+        library = ServerProtocol(extensions=factories, logger=_library_logger)
+        try:
+            accept, extensions, _ = library.process_request(
+                UpgradeRequest(path="/", headers=headers)
+            )
+        except InvalidHandshake as exc:
+            raise BadRequest(detail=str(exc)) from exc
+        head = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)]
+        if extensions is not None:
+            head.append(("Sec-WebSocket-Extensions", extensions))
+        return UpgradeResponse(
+            self._endpoint.engine, handshake, session, head=head, extensions=library.extensions
+        )

@@ -1,0 +1,140 @@
+"""``[server:main] use = egg:pyramid_sio``: patch first, then serve on gevent.
+
+pserve calls :func:`server_factory` before it imports the application, which is the last
+moment at which the standard library can be patched safely. So this module imports nothing
+of Pyramid, and gevent's own modules only inside functions.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyramid_sio.http import HttpServer
+
+logger = logging.getLogger(__name__)
+
+#: Holds Pyramid's stack of current requests. Loaded before patching, all greenlets share it.
+TOO_EARLY = "pyramid.threadlocal"
+
+OPTIONS = frozenset(
+    (
+        "host",
+        "port",
+        "unix_socket",
+        "unix_socket_perms",
+        "certfile",
+        "keyfile",
+        "backlog",
+        "access_log",
+        "shutdown_timeout",
+    )
+)
+
+
+def server_factory(global_conf: dict[str, str] | None = None, **options: str) -> Callable[[Any], None]:
+    """Paste's server factory.
+
+    :param options: what stands below ``[server:main]``; see ``docs/server.rst``
+    :returns: a function that serves a WSGI application until SIGTERM or SIGINT
+    :raises SystemExit: an option is wrong, or it is too late to patch
+    """
+    patch()
+    unknown = set(options) - OPTIONS
+    if unknown:
+        known = ", ".join(sorted(OPTIONS))
+        raise SystemExit(f"[server:main]: unknown {', '.join(sorted(unknown))}; known: {known}")
+
+    def serve(app: Any) -> None:
+        server = make_server(app, **options)
+        server.serve_until_stopped()
+
+    return serve
+
+
+def make_server(
+    app: Any,
+    *,
+    host: str = "127.0.0.1",
+    port: str | int = 6543,
+    unix_socket: str = "",
+    unix_socket_perms: str = "600",
+    certfile: str = "",
+    keyfile: str = "",
+    backlog: str | int = 2048,
+    access_log: str | bool = "false",
+    shutdown_timeout: str | float = 10,
+) -> HttpServer:
+    """The server, not yet listening. The process must have been patched.
+
+    :param unix_socket: path of a unix socket to listen on instead of host and port
+    :param unix_socket_perms: its permissions, octal
+    :param certfile: PEM file with the certificate chain; turns TLS on
+    :param keyfile: PEM file with its key, if it is not in ``certfile``
+    :param backlog: connections the kernel may hold before they are accepted
+    :param access_log: log each request to the logger ``pyramid_sio.access``
+    :param shutdown_timeout: seconds handlers and clients are given to end on SIGTERM
+    """
+    from pyramid_sio.http import HttpServer, listen_on_unix_socket
+
+    if bool(keyfile) and not certfile:
+        raise SystemExit("[server:main]: keyfile without certfile")
+    tls = {"certfile": certfile, **({"keyfile": keyfile} if keyfile else {})} if certfile else {}
+    listener: Any = (host, int(port))
+    if unix_socket:
+        listener = listen_on_unix_socket(unix_socket, int(unix_socket_perms, 8), int(backlog))
+    log = logging.getLogger("pyramid_sio.access")
+    return HttpServer(
+        listener,
+        app,
+        # A listener that listens already has its backlog.
+        backlog=None if unix_socket else int(backlog),
+        log=log if str(access_log).lower() in ("true", "yes", "on", "1") else None,
+        shutdown_timeout=float(shutdown_timeout),
+        **tls,
+    )
+
+
+def patch() -> None:
+    """Make the standard library cooperate with gevent. Harmless if that has been done.
+
+    :raises SystemExit: too late: names what has been imported too early
+    """
+    from gevent import monkey
+
+    if not monkey.is_module_patched("threading"):
+        if TOO_EARLY in sys.modules:
+            raise SystemExit(too_late_message())
+        monkey.patch_all()
+    elif TOO_EARLY in sys.modules and not _is_greenlet_local():
+        raise SystemExit(too_late_message())
+
+
+def _is_greenlet_local() -> bool:
+    """Is Pyramid's stack one of gevent's, which each greenlet has its own of?"""
+    from gevent.local import local
+
+    return issubclass(sys.modules[TOO_EARLY].ThreadLocalManager, local)
+
+
+def too_late_message() -> str:
+    """Who imported Pyramid before the standard library was patched, and what to do."""
+    culprits = []
+    for name, module in sorted(sys.modules.items()):
+        if name.partition(".")[0] in ("pyramid", "pyramid_sio", "__main__", "__mp_main__"):
+            continue
+        values = list(vars(module).values()) if module is not None else []
+        if any(str(getattr(value, "__module__", "")).startswith("pyramid.") for value in values):
+            culprits.append(name)
+    who = ", ".join(culprits[:5]) or "something"
+    return (
+        f"pyramid_sio: too late to patch the standard library for gevent: {who} has imported "
+        f"{TOO_EARLY} already, so that requests of different users would be mixed up.\n"
+        "Start the application with `pserve`, whose [server:main] says `use = egg:pyramid_sio`; "
+        "in a program of your own, let its first two lines be\n"
+        "    from gevent import monkey\n"
+        "    monkey.patch_all()"
+    )

@@ -1,0 +1,280 @@
+"""Whom to send to, and how: a chain of words that ends in a verb.
+
+Upstream: handlers and views write ``self.to('lobby').volatile.emit('news', text)``.
+Downstream: the namespace's adapter, or one client directly.
+
+A chain is a value: each word returns a new one, so half a chain can be kept and reused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pyramid_sio.errors import AckTimeout
+from pyramid_sio.protocol.packets import SocketPacket, SocketType
+from pyramid_sio.protocol.socket_v5 import RESERVED_EVENTS
+
+if TYPE_CHECKING:
+    from pyramid_sio.sockets.namespace import Namespace
+    from pyramid_sio.sockets.nsp import Nsp
+
+
+class Target(NamedTuple):
+    """The selection of a chain.
+
+    :param rooms: their union is meant; empty: everybody in the namespace
+    :param excluded: rooms whose members are left out, whatever else they are in
+    """
+
+    rooms: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
+
+
+class Flags(NamedTuple):
+    """How to send.
+
+    :param volatile: drop it for clients that are not ready to take it
+    :param compress: False asks transports not to compress
+    :param local: this process only
+    :param timeout: seconds to wait for acknowledgements
+    """
+
+    volatile: bool = False
+    compress: bool = True
+    local: bool = False
+    timeout: float | None = None
+
+
+def check_event(event: object) -> None:
+    """:raises ValueError: for a name that no Socket.IO peer accepts as an event"""
+    if event in RESERVED_EVENTS:
+        raise ValueError(f"{event!r} is a reserved name: clients refuse such an event")
+    if not isinstance(event, str | int) or isinstance(event, bool):
+        raise TypeError(f"an event's name is a string, not {type(event).__name__}")
+
+
+def room_names(rooms: Iterable[str]) -> frozenset[str]:
+    """:raises TypeError: for a room that is no string"""
+    names = frozenset(rooms)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"a room's name is a string, not {type(name).__name__}")
+    return names
+
+
+class Words:
+    """The words of a chain, for whatever a chain can start from."""
+
+    __slots__ = ()
+
+    def chain(self) -> Broadcast:
+        """The chain that starts here."""
+        raise NotImplementedError
+
+    def to(self, *rooms: str) -> Broadcast:
+        """Add rooms: who is in any of them is meant, once."""
+        return self.chain().to(*rooms)
+
+    def in_(self, *rooms: str) -> Broadcast:
+        """The same as :meth:`to`."""
+        return self.to(*rooms)
+
+    def except_(self, *rooms: str) -> Broadcast:
+        """Leave out who is in any of these rooms, whatever else they are in."""
+        return self.chain().except_(*rooms)
+
+    @property
+    def broadcast(self) -> Broadcast:
+        """Everybody in the namespace; from a connection, everybody else."""
+        return self.chain().broadcast
+
+    @property
+    def volatile(self) -> Broadcast:
+        """Drop it for clients that are not ready to take it."""
+        return self.chain().volatile
+
+    @property
+    def local(self) -> Broadcast:
+        """Only clients of this process; from a connection, all but itself."""
+        return self.chain().local
+
+    def compress(self, value: bool) -> Broadcast:
+        """False asks transports not to compress this."""
+        return self.chain().compress(value)
+
+    def timeout(self, seconds: float) -> Broadcast:
+        """How long ``call()`` waits for acknowledgements."""
+        return self.chain().timeout(seconds)
+
+
+class Verbs(Words):
+    """The verbs too, for what stands for many connections."""
+
+    __slots__ = ()
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event to everybody; encoded once, however many receive it.
+
+        Any greenlet, any thread of the process may call.
+
+        :raises ValueError: for a reserved event name
+        :raises TypeError: for an argument that cannot be sent
+        """
+        self.chain().emit(event, *args)
+
+    def send(self, *args: Any) -> None:
+        """Send an event named ``message`` to everybody."""
+        self.chain().emit("message", *args)
+
+    def call(self, event: str, *args: Any) -> Any:
+        """Send an event, wait for all acknowledgements: the first argument of each.
+
+        :raises AckTimeout: not everybody answered in time; ``responses`` holds what came
+        """
+        return self.chain().call(event, *args)
+
+    def fetch(self) -> list[Namespace]:
+        """The connections."""
+        return self.chain().fetch()
+
+    def join(self, *rooms: str) -> None:
+        """Make everybody join rooms."""
+        self.chain().join(*rooms)
+
+    def leave(self, *rooms: str) -> None:
+        """Make everybody leave rooms."""
+        self.chain().leave(*rooms)
+
+    def disconnect(self, close: bool = False) -> None:
+        """Disconnect everybody; ``close`` ends the whole connection of each."""
+        self.chain().disconnect(close)
+
+
+class Broadcast(Words):
+    """One chain. The verbs may be called from any greenlet of the server's thread."""
+
+    __slots__ = ("_flags", "_nsp", "_origin", "_selected", "_target")
+
+    def __init__(
+        self,
+        nsp: Nsp,
+        *,
+        origin: Namespace | None = None,
+        target: Target = Target(),
+        flags: Flags = Flags(),
+        selected: bool = False,
+    ) -> None:
+        self._nsp = nsp
+        #: The connection it starts from: alone if nothing is selected, else left out.
+        self._origin = origin
+        self._target = target
+        self._flags = flags
+        self._selected = selected
+
+    def __repr__(self) -> str:
+        return f"<Broadcast {self._nsp.name} {self._target} {self._flags}>"
+
+    def _with(self, target: Target | None = None, **flags: Any) -> Broadcast:
+        return Broadcast(
+            self._nsp,
+            origin=self._origin,
+            target=self._target if target is None else target,
+            flags=self._flags._replace(**flags),
+            selected=self._selected or target is not None or "local" in flags,
+        )
+
+    def to(self, *rooms: str) -> Broadcast:
+        names = self._target.rooms | room_names(rooms)
+        return self._with(self._target._replace(rooms=names))
+
+    def except_(self, *rooms: str) -> Broadcast:
+        names = self._target.excluded | room_names(rooms)
+        return self._with(self._target._replace(excluded=names))
+
+    @property
+    def broadcast(self) -> Broadcast:
+        return self._with(self._target)
+
+    @property
+    def volatile(self) -> Broadcast:
+        return self._with(volatile=True)
+
+    @property
+    def local(self) -> Broadcast:
+        return self._with(local=True)
+
+    def compress(self, value: bool) -> Broadcast:
+        return self._with(compress=bool(value))
+
+    def timeout(self, seconds: float) -> Broadcast:
+        return self._with(timeout=seconds)
+
+    def chain(self) -> Broadcast:
+        return self
+
+    # Verbs.
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event; encoded once, however many receive it.
+
+        :raises ValueError: for a reserved event name
+        :raises TypeError: for an argument that cannot be sent
+        """
+        check_event(event)
+        packet = SocketPacket(SocketType.EVENT, self._nsp.name, (event, *args))
+        if self._origin is not None and not self._selected:
+            self._origin.send_packet(packet, self._flags)
+        else:
+            self._nsp.adapter.broadcast(packet, self._final_target(), self._flags)
+
+    def send(self, *args: Any) -> None:
+        """Send an event named ``message``."""
+        self.emit("message", *args)
+
+    def call(self, event: str, *args: Any) -> Any:
+        """Send an event and wait for the acknowledgement of everybody who received it.
+
+        From a connection, without a selection, it is the one client's answer; else a list
+        of the first argument of each answer.
+
+        :raises AckTimeout: not everybody answered in time; ``responses`` holds what came
+        :raises SessionClosed: the one client is gone
+        """
+        if self._origin is not None and not self._selected:
+            return self._origin.call(event, *args, timeout=self._flags.timeout)
+        check_event(event)
+        collected = self._nsp.call_all((event, *args), self._final_target(), self._flags)
+        if collected.missing:
+            raise AckTimeout(
+                f"{collected.missing} of {collected.expected} clients did not answer",
+                collected.responses,
+            )
+        return collected.responses
+
+    def fetch(self) -> list[Namespace]:
+        """The connections selected."""
+        return list(self._nsp.adapter.select(self._final_target()))
+
+    def join(self, *rooms: str) -> None:
+        """Make everybody selected join rooms."""
+        for socket in self.fetch():
+            socket.join(*rooms)
+
+    def leave(self, *rooms: str) -> None:
+        """Make everybody selected leave rooms."""
+        for socket in self.fetch():
+            socket.leave(*rooms)
+
+    def disconnect(self, close: bool = False) -> None:
+        """Disconnect everybody selected; ``close`` ends the whole connection of each."""
+        for socket in self.fetch():
+            socket.disconnect(close)
+
+    def _final_target(self) -> Target:
+        if self._origin is None:
+            return self._target
+        if not self._selected:
+            return Target(frozenset((self._origin.sid,)))
+        excluded = self._target.excluded | {self._origin.sid}
+        return self._target._replace(excluded=excluded)

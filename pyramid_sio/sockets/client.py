@@ -1,0 +1,309 @@
+"""One connection's packets, and the namespaces it is in.
+
+Upstream: ``engine.session`` calls :meth:`Client.on_text` for each message, in the loop.
+Downstream: ``protocol.socket_v5`` decodes it; what it asks for is submitted to the session,
+so that it runs in order in a greenlet that may wait; answers go straight to who waits.
+
+Source: Socket.IO protocol, revision 5.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pyramid_sio.errors import ConnectRefused, DisconnectReason, EventError, ProtocolError
+from pyramid_sio.protocol.packets import SocketPacket, SocketType
+from pyramid_sio.protocol.socket_v5 import Reassembly, decode_header
+from pyramid_sio.sockets.acks import wrap
+
+if TYPE_CHECKING:
+    from pyramid_sio.interfaces import ISession
+    from pyramid_sio.sockets.handlers import Handler
+    from pyramid_sio.sockets.namespace import Namespace
+    from pyramid_sio.sockets.server import SioServer
+
+logger = logging.getLogger(__name__)
+
+#: Random bytes in a socket's id: 120 bits, 20 characters.
+ID_BYTES = 15
+#: Namespaces one connection may be in.
+MAX_NAMESPACES = 100
+
+_EVENT, _ACK = SocketType.EVENT, SocketType.ACK
+
+
+class Client:
+    """One connection, over all its namespaces.
+
+    ``on_*`` methods run in the loop and never wait; those that start with an underscore and
+    take user code run in the session's greenlet.
+    """
+
+    __slots__ = ("_connect_timer", "_joining", "_pending", "codec", "server", "session", "sockets")
+
+    def __init__(self, session: ISession, server: SioServer) -> None:
+        self.session = session
+        self.server = server
+        self.codec = server.encoder
+        self.sockets: dict[str, Namespace] = {}
+        #: Names of namespaces whose ``on_connect`` is queued or runs.
+        self._joining: set[str] | None = None
+        #: The packet whose attachments are still to come, and its timer.
+        self._pending: tuple[Reassembly, Any] | None = None
+        self._connect_timer: Any = session.call_later(server.connect_timeout, self._too_late)
+
+    def __repr__(self) -> str:
+        return f"<Client {self.session!r} in {list(self.sockets)}>"
+
+    # In the loop.
+
+    def on_text(self, text: str) -> None:
+        """One packet, or the start of one with attachments."""
+        try:
+            if self._pending is not None:
+                raise ProtocolError("text while attachments are due")
+            packet, due = decode_header(text, max_attachments=self.server.max_attachments)
+            if due:
+                self._expect_attachments(packet, due)
+            else:
+                self._receive(packet)
+        except ProtocolError as error:
+            self._refuse(error)
+
+    def on_binary(self, data: bytes) -> None:
+        """One attachment."""
+        try:
+            if self._pending is None:
+                raise ProtocolError("an attachment that no packet announced")
+            reassembly, timer = self._pending
+            packet = reassembly.add(data)
+            if packet is not None:
+                timer.cancel()
+                self._pending = None
+                self._receive(packet)
+        except ProtocolError as error:
+            self._refuse(error)
+
+    def on_close(self, reason: DisconnectReason) -> None:
+        """The connection is over: nobody hears from it again, and handlers are told."""
+        self._connect_timer_off()
+        if self._pending is not None:
+            self._pending[1].cancel()
+            self._pending = None
+        if self.sockets or self._joining:
+            self._end_all(reason)
+
+    def _expect_attachments(self, packet: SocketPacket, due: int) -> None:
+        if packet.namespace not in self.sockets and not self._is_joining(packet.namespace):
+            raise ProtocolError("a packet for a namespace that was not joined")
+        reassembly = Reassembly(packet, due, max_bytes=self.server.max_attachment_bytes)
+        timer = self.session.call_later(self.server.attachment_timeout, self._attachments_late)
+        self._pending = (reassembly, timer)
+
+    def _receive(self, packet: SocketPacket) -> None:
+        kind, namespace, data, id = packet
+        socket = self.sockets.get(namespace)
+        if kind is _EVENT:
+            if socket is not None and socket.nsp.definition.table.has_unordered:
+                handler = socket.nsp.definition.table.find(data[0])
+                if handler is not None and not handler.ordered:
+                    self.session.submit_unordered(self._run_event, namespace, data, id)
+                    return
+            elif socket is None and not self._is_joining(namespace):
+                raise ProtocolError("an event for a namespace that was not joined")
+            self.session.submit(self._run_event, namespace, data, id)
+        elif kind is _ACK:
+            if socket is not None:
+                socket.resolve_ack(id, data)
+            elif not self._is_joining(namespace):
+                raise ProtocolError("an acknowledgement for a namespace that was not joined")
+        elif kind is SocketType.CONNECT:
+            self._receive_connect(namespace, data)
+        elif kind is SocketType.DISCONNECT:
+            if socket is None and not self._is_joining(namespace):
+                raise ProtocolError("a disconnect from a namespace that was not joined")
+            self.session.submit(self._leave, namespace)
+        else:
+            raise ProtocolError(f"a client does not send {kind.name}")
+
+    def _receive_connect(self, namespace: str, auth: dict[str, Any] | None) -> None:
+        if namespace in self.sockets or self._is_joining(namespace):
+            raise ProtocolError("a second connect to the same namespace")
+        if len(self.sockets) + len(self._joining or ()) >= MAX_NAMESPACES:
+            raise ProtocolError(f"more than {MAX_NAMESPACES} namespaces on one connection")
+        if self._joining is None:
+            self._joining = set()
+        self._joining.add(namespace)
+        self.session.submit(self._connect, namespace, auth)
+
+    def _is_joining(self, namespace: str) -> bool:
+        return self._joining is not None and namespace in self._joining
+
+    def _refuse(self, error: ProtocolError) -> None:
+        """What the client sent is no Socket.IO: close, after what is queued."""
+        self.session.complain("protocol violation", error)
+        self.session.close(DisconnectReason.FORCED_CLOSE)
+
+    def _too_late(self) -> None:
+        self.session.complain("no namespace was joined in time", "see sio.connect_timeout")
+        self.session.close(DisconnectReason.FORCED_CLOSE)
+
+    def _attachments_late(self) -> None:
+        self._refuse(ProtocolError("attachments did not come in time"))
+
+    def _connect_timer_off(self) -> None:
+        if self._connect_timer is not None:
+            self._connect_timer.cancel()
+            self._connect_timer = None
+
+    # In the session's greenlet, in order.
+
+    def _connect(self, name: str, auth: dict[str, Any] | None) -> None:
+        try:
+            nsp = self.server.find(name)
+            if nsp is None:
+                raise ConnectRefused("Invalid namespace")
+            socket = nsp.definition.cls(self, nsp, secrets.token_urlsafe(ID_BYTES), auth)
+            # Known from here on, so that what its rooms get is kept for it.
+            nsp.sockets[socket.sid] = socket
+            try:
+                self._enter(socket, auth)
+            except BaseException:
+                socket.detach()
+                raise
+        except ConnectRefused as refusal:
+            self._send_refusal(name, refusal)
+        except Exception:
+            logger.exception("on_connect failed for %s", name)
+            self._send_refusal(name, ConnectRefused("Internal server error"))
+        finally:
+            if self._joining is not None:
+                self._joining.discard(name)
+                if not self._joining:
+                    self._joining = None
+
+    def _enter(self, socket: Namespace, auth: dict[str, Any] | None) -> None:
+        self.server.invoker.admit(socket)
+        self.server.invoker.invoke(socket, socket.on_connect, (auth,))
+        name = socket.nsp.name
+        self.sockets[name] = socket
+        self._connect_timer_off()
+        accepted = SocketPacket(SocketType.CONNECT, name, {"sid": socket.sid})
+        self.session.send(self.codec.encode(accepted))
+        socket.admit()
+
+    def _send_refusal(self, name: str, refusal: ConnectRefused) -> None:
+        payload: dict[str, Any] = {"message": refusal.message}
+        if refusal.data is not None:
+            payload["data"] = refusal.data
+        packet = SocketPacket(SocketType.CONNECT_ERROR, name, payload)
+        self.session.send(self.codec.encode(packet))
+
+    def _run_event(self, name: str, data: list[Any], id: int | None) -> None:
+        socket = self.sockets.get(name)
+        if socket is None:
+            return
+        event = data[0]
+        table = socket.nsp.definition.table
+        handler = table.by_event.get(event) or table.find(event)
+        if handler is None:
+            logger.debug("%s has no handler for event %.100r", name, event)
+            return
+        args = data if handler is table.catch_all else data[1:]
+        try:
+            self._check(socket, handler, data)
+            result = self.server.invoker.invoke(socket, handler.func, (socket, *args))
+            if id is not None:
+                socket.out.send(self.codec.encode_ack(name, wrap(result), id))
+        except Exception as exc:
+            self._event_failed(socket, event, exc, id)
+
+    def _check(self, socket: Namespace, handler: Handler, data: list[Any]) -> None:
+        """:raises EventError: the event does not fit its handler, or is not allowed"""
+        if not handler.takes(len(data) - 1):
+            raise EventError(
+                f"event {handler.event!r} takes {handler.expected} arguments, not {len(data) - 1}"
+            )
+        if handler.permission is not None:
+            if not self.server.invoker.may(socket, handler.permission):
+                raise EventError("Forbidden")
+
+    def _event_failed(
+        self, socket: Namespace, event: str | int, exc: Exception, id: int | None
+    ) -> None:
+        if isinstance(exc, EventError):
+            self.session.complain("event refused", exc)
+            if id is not None:
+                socket.out.send(self.codec.encode_ack(socket.nsp.name, ({"error": str(exc)},), id))
+        else:
+            logger.error("handler of event %.100r in %s failed", event, socket.nsp.name, exc_info=exc)
+        self._call_hook(socket, socket.on_error, (event, exc))
+
+    def _call_hook(
+        self, socket: Namespace, hook: Callable[..., Any], args: Sequence[Any]
+    ) -> None:
+        try:
+            self.server.invoker.invoke(socket, hook, args)
+        except Exception:
+            logger.exception("%s failed", hook.__qualname__)
+
+    def run_job(self, socket: Namespace, func: Callable[..., Any], args: Sequence[Any]) -> None:
+        """What ``spawn`` runs, in a greenlet of its own."""
+        try:
+            self.server.invoker.invoke(socket, func, args)
+        except Exception:
+            logger.exception("a spawned function failed: %r", func)
+
+    # Leaving.
+
+    def disconnect(self, socket: Namespace, close: bool) -> None:
+        """The server disconnects one namespace, or (``close``) everything. Any greenlet."""
+        reason = DisconnectReason.SERVER_NAMESPACE_DISCONNECT
+        for leaving in list(self.sockets.values()) if close else [socket]:
+            if self.sockets.get(leaving.nsp.name) is leaving:
+                packet = SocketPacket(SocketType.DISCONNECT, leaving.nsp.name)
+                self.session.send(self.codec.encode(packet))
+                self._remove(leaving, reason)
+        if close:
+            self.session.close(DisconnectReason.FORCED_CLOSE)
+
+    def _leave(self, name: str) -> None:
+        """The client leaves one namespace."""
+        socket = self.sockets.pop(name, None)
+        if socket is not None:
+            socket.detach()
+            self._call_hook(
+                socket, socket.on_disconnect, (DisconnectReason.CLIENT_NAMESPACE_DISCONNECT,)
+            )
+
+    def _remove(self, socket: Namespace, reason: DisconnectReason) -> None:
+        """Out at once; ``on_disconnect`` behind whatever handler runs now."""
+        del self.sockets[socket.nsp.name]
+        socket.detach()
+        self.session.submit(self._call_hook, socket, socket.on_disconnect, (reason,))
+
+    def _end_all(self, reason: DisconnectReason) -> None:
+        """The connection is gone.
+
+        Events that arrived before are still handled, then ``on_disconnect`` is called; if a
+        handler does not come to an end, without waiting for it any longer.
+        """
+        for socket in self.sockets.values():
+            socket.silence()
+        timer = self.session.call_later(
+            self.server.disconnect_grace,
+            lambda: self.session.submit_unordered(self._finish, reason, None),
+        )
+        self.session.submit(self._finish, reason, timer)
+
+    def _finish(self, reason: DisconnectReason, timer: Any) -> None:
+        if timer is not None:
+            timer.cancel()
+        for name in list(self.sockets):
+            socket = self.sockets.pop(name, None)
+            if socket is not None:
+                socket.detach()
+                self._call_hook(socket, socket.on_disconnect, (reason,))

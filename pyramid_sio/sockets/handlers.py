@@ -1,0 +1,159 @@
+"""Which method of a namespace class handles which event.
+
+Upstream: ``sockets.server`` builds a table for each class when it is registered.
+Downstream: ``sockets.client`` looks each event up in it.
+
+Only what a class declares can ever be called: the table is made from ``on_<name>`` methods
+and from ``@on`` marks, so no name sent by a client reaches ``getattr``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+from pyramid_sio.protocol.socket_v5 import RESERVED_EVENTS
+
+MARK = "__sio_events__"
+#: Methods with a meaning of their own: never event handlers.
+HOOKS = frozenset(("on_connect", "on_disconnect", "on_error"))
+CATCH_ALL = "*"
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_SAME = str.maketrans(" -", "__")
+
+
+class Mark(NamedTuple):
+    """What ``@on`` leaves on a method."""
+
+    event: str | int
+    permission: str | None
+    ordered: bool
+
+
+class Handler(NamedTuple):
+    """One event's method.
+
+    :param least: how many arguments it needs
+    :param most: how many it takes; None: any number
+    """
+
+    func: Callable[..., Any]
+    event: str | int
+    permission: str | None
+    ordered: bool
+    least: int
+    most: int | None
+
+    def takes(self, count: int) -> bool:
+        return count >= self.least and (self.most is None or count <= self.most)
+
+    @property
+    def expected(self) -> str:
+        """How many arguments it takes, in words."""
+        if self.most is None:
+            return f"at least {self.least}"
+        return str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
+
+
+def on(event: str | int, *, permission: str | None = None, ordered: bool = True) -> Callable[[_F], _F]:
+    """Mark a method of a namespace class as the handler of an event.
+
+    For names that are no identifiers, and for the keywords. ``@on('*')`` takes every event
+    that has no handler of its own; it is called with the event's name first.
+
+    :param event: the event's name as the client sends it
+    :param permission: a permission the client's user must have, on the namespace's context
+    :param ordered: False lets this event run beside earlier ones of the same connection
+    :raises ValueError: for a name no client can send
+    """
+    if event in RESERVED_EVENTS:
+        raise ValueError(f"{event!r} is a reserved name: no client can send such an event")
+
+    def mark(func: _F) -> _F:
+        marks = (*getattr(func, MARK, ()), Mark(event, permission, ordered))
+        setattr(func, MARK, marks)
+        return func
+
+    return mark
+
+
+class HandlerTable:
+    """The handlers of one namespace class; made once, never changed.
+
+    :param cls: the class
+    :raises TypeError: two methods claim one event, or a method cannot be called with
+        positional arguments
+    """
+
+    def __init__(self, cls: type) -> None:
+        self.by_event: dict[Any, Handler] = {}
+        for handler in _handlers_of(cls):
+            other = self.by_event.setdefault(handler.event, handler)
+            if other.func is not handler.func:
+                raise TypeError(
+                    f"{cls.__qualname__}: {other.func.__name__} and {handler.func.__name__} "
+                    f"both handle the event {handler.event!r}"
+                )
+        self.catch_all = self.by_event.pop(CATCH_ALL, None)
+        #: False spares the look-up before an event is queued.
+        self.has_unordered = not all(handler.ordered for handler in self)
+
+    def __iter__(self) -> Iterator[Handler]:
+        yield from self.by_event.values()
+        if self.catch_all is not None:
+            yield self.catch_all
+
+    def find(self, event: str | int) -> Handler | None:
+        """The handler of an event: by its name, then with space and dash as underscore."""
+        handler = self.by_event.get(event)
+        if handler is None:
+            if isinstance(event, str):
+                handler = self.by_event.get(event.translate(_SAME))
+            if handler is None:
+                handler = self.catch_all
+        return handler
+
+
+def _handlers_of(cls: type) -> Iterator[Handler]:
+    for name in dir(cls):
+        func = inspect.getattr_static(cls, name)
+        if not inspect.isfunction(func):
+            continue
+        marks = _inherited_marks(cls, name)
+        if not marks and name.startswith("on_") and name not in HOOKS:
+            marks = (Mark(name[3:], None, True),)
+        for mark in marks:
+            least, most = _arity(cls, func, catch_all=mark.event == CATCH_ALL)
+            yield Handler(func, *mark, least, most)
+
+
+def _inherited_marks(cls: type, name: str) -> tuple[Mark, ...]:
+    """The marks of a method; one that overrides a marked method keeps its marks."""
+    for base in cls.__mro__:
+        marks: tuple[Mark, ...] = getattr(vars(base).get(name), MARK, ())
+        if marks:
+            return marks
+    return ()
+
+
+def _arity(cls: type, func: Callable[..., Any], *, catch_all: bool) -> tuple[int, int | None]:
+    """How many of the client's arguments a method needs and takes."""
+    least, most = 0, 0
+    unlimited = False
+    for parameter in inspect.signature(func).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            unlimited = True
+        elif parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
+            raise TypeError(
+                f"{cls.__qualname__}.{func.__name__}: an event has positional arguments only, "
+                f"so {parameter.name!r} needs a default"
+            )
+        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            most += 1
+            least += parameter.default is parameter.empty
+    given = 2 if catch_all else 1
+    if most < given and not unlimited:
+        raise TypeError(f"{cls.__qualname__}.{func.__name__}: takes too few arguments")
+    return max(least - given, 0), None if unlimited else most - given

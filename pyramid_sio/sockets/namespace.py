@@ -1,0 +1,347 @@
+"""The class applications derive from: one instance for each client in a namespace.
+
+Upstream: ``sockets.client`` creates it and calls its handlers.
+Downstream: ``out`` takes what it sends; the namespace's adapter knows its rooms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pyramid_sio.errors import DisconnectReason, SessionClosed
+from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
+from pyramid_sio.sockets.acks import Answer, PendingAcks, Resolve
+from pyramid_sio.sockets.broadcast import Broadcast, Flags, Words, check_event, room_names
+
+if TYPE_CHECKING:
+    from pyramid_sio.interfaces import IHandshake, IOut, ISession
+    from pyramid_sio.sockets.client import Client
+    from pyramid_sio.sockets.nsp import Nsp
+
+DEFAULT_FLAGS = Flags()
+
+
+class Connection:
+    """``self.socket``: the connection below, shared by all namespaces of a client."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: ISession) -> None:
+        self._session = session
+
+    @property
+    def id(self) -> str:
+        """The Engine.IO session id. A secret of this client: whoever knows it can post as it."""
+        return self._session.id
+
+    @property
+    def transport(self) -> str:
+        """``polling`` or ``websocket``, at this moment."""
+        return self._session.transport_name
+
+    @property
+    def protocol(self) -> int:
+        """The Engine.IO revision the client speaks."""
+        return self._session.revision
+
+    @property
+    def remote_addr(self) -> str:
+        """The address the connection was opened from."""
+        return self._session.handshake.address
+
+
+class Namespace(Words):
+    """One client in one namespace. Derive from it and mark it with ``@sio_namespace``.
+
+    Methods named ``on_<event>`` handle events; what they return is the acknowledgement:
+    None sends one without arguments, a tuple one with that many, anything else one with a
+    single argument. Attributes of your own live as long as the client is connected.
+
+    Handlers run in greenlets and may wait. Those of one client run one after the other.
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_acks",
+        "_client",
+        "_data",
+        "_ended",
+        "_jobs",
+        "_rooms",
+        "auth",
+        "context",
+        "matchdict",
+        "nsp",
+        "out",
+        "recovered",
+        "sid",
+    )
+
+    def __init__(self, client: Client, nsp: Nsp, sid: str, auth: dict[str, Any] | None) -> None:
+        #: This client's public id in this namespace, and the room it alone is in.
+        self.sid = sid
+        #: The namespace as a whole: ``self.nsp.emit(...)`` reaches everybody, this client too.
+        self.nsp = nsp
+        #: What the client passed as ``auth``, a dict; or None.
+        self.auth = auth
+        #: What a namespace's path pattern matched.
+        self.matchdict: Mapping[str, str] = {}
+        #: What permissions are checked on: made by the namespace's ``factory``.
+        self.context: Any = None
+        #: True if the client missed nothing since its last connection.
+        self.recovered = False
+        #: Where packets for this client go. Not for applications.
+        self.out: IOut = Held(client.session, nsp.server.max_held)
+        self._client = client
+        self._rooms: set[str] | None = None
+        self._acks: PendingAcks | None = None
+        self._jobs: set[Any] | None = None
+        self._data: dict[str, Any] | None = None
+        self._ended = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.nsp.name} {self.sid}>"
+
+    def admit(self) -> None:
+        """CONNECT has been sent: everything goes to the client from now on. Not for applications."""
+        held, self.out = self.out, self._client.session
+        assert isinstance(held, Held)
+        held.release()
+
+    # Hooks.
+
+    def on_connect(self, auth: dict[str, Any] | None) -> None:
+        """The client wants in. Raise ``ConnectRefused`` to refuse it.
+
+        What is emitted here arrives after the client's own ``connect`` event.
+        """
+
+    def on_disconnect(self, reason: DisconnectReason) -> None:
+        """The client is gone; called once for each connect. ``self.rooms`` still tells
+        where it was, but it receives nothing more."""
+
+    def on_error(self, event: str | int, exc: Exception) -> None:
+        """An event could not be handled: its handler raised, or its arguments don't fit.
+
+        It has been logged already, and the connection goes on.
+        """
+
+    # Facts.
+
+    @property
+    def connected(self) -> bool:
+        """True from after ``on_connect`` until the client is gone."""
+        return not isinstance(self.out, Held | Gone) and self._client.session.is_open
+
+    @property
+    def socket(self) -> Connection:
+        """The connection below: ``id``, ``transport``, ``protocol``, ``remote_addr``."""
+        return Connection(self._client.session)
+
+    @property
+    def handshake(self) -> IHandshake:
+        """The request the connection was opened with: ``query``, ``headers``, ``address``..."""
+        handshake: IHandshake = self._client.session.handshake
+        return handshake
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """A dict of this connection, for anything. The HTTP session is ``request.session``."""
+        if self._data is None:
+            self._data = {}
+        return self._data
+
+    @property
+    def request(self) -> Any:
+        """A Pyramid request made from the handshake's: registry, cookies, identity."""
+        return self.nsp.server.invoker.request_of(self)
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """The rooms this client is in; the one named by its ``sid`` is always among them."""
+        return frozenset((self.sid, *(self._rooms or ())))
+
+    @property
+    def codec(self) -> Any:
+        """What encodes packets for this client. Not for applications."""
+        return self._client.codec
+
+    # Sending to this client.
+
+    def emit(
+        self, event: str, *args: Any, callback: Callable[..., Any] | None = None
+    ) -> None:
+        """Send an event to this client. Never waits; any greenlet of the server may call.
+
+        :param args: what JSON can express; bytes travel as binary attachments
+        :param callback: called with the client's acknowledgement, in a handler's greenlet;
+            never, if the client leaves before
+        :raises ValueError: for a reserved event name
+        :raises TypeError: for an argument that cannot be sent
+        """
+        check_event(event)
+        if callback is None:
+            self.out.send(self._client.codec.encode_event(self.nsp.name, (event, *args)))
+            return
+        session = self._client.session
+
+        def resolve(answer: Any) -> None:
+            if answer is not None:
+                session.submit(callback, *answer)
+
+        packet = SocketPacket(SocketType.EVENT, self.nsp.name, (event, *args))
+        self.send_packet(packet._replace(id=self.expect_ack(resolve, None)), DEFAULT_FLAGS)
+
+    def call(self, event: str, *args: Any, timeout: float | None = None) -> Any:
+        """Send an event and wait for the client's acknowledgement.
+
+        :param timeout: seconds; None: the setting ``sio.ack_timeout``
+        :returns: its argument; a tuple if there are several; None if there are none
+        :raises AckTimeout: no answer in time
+        :raises SessionClosed: the client is not, or no longer, connected
+        """
+        check_event(event)
+        if not self.connected:
+            raise SessionClosed(
+                "call() needs a client that is connected: in on_connect it is not yet, "
+                "use self.spawn(...) there"
+            )
+        session = self._client.session
+        answer = Answer(session)
+        packet = SocketPacket(SocketType.EVENT, self.nsp.name, (event, *args))
+        if timeout is None:
+            timeout = self.nsp.server.ack_timeout
+        self.send_packet(
+            packet._replace(id=self.expect_ack(answer.resolve, timeout)), DEFAULT_FLAGS
+        )
+        return answer.wait(session)
+
+    def send(self, *args: Any) -> None:
+        """Send an event named ``message`` to this client."""
+        self.emit("message", *args)
+
+    def send_packet(self, packet: SocketPacket, flags: Flags) -> bool:
+        """Encode and send one packet. Not for applications."""
+        message = self._client.codec.encode(packet)
+        return self.out.send(message, flags.volatile, flags.compress)
+
+    def expect_ack(self, resolve: Resolve, timeout: float | None) -> int:
+        """Register for an acknowledgement; returns its id. Not for applications."""
+        id = self.nsp.next_ack_id()
+        self.expect_shared_ack(id, resolve, timeout)
+        return id
+
+    def expect_shared_ack(self, id: int, resolve: Resolve, timeout: float | None = None) -> None:
+        """Register for the acknowledgement of a broadcast. Not for applications."""
+        if self._acks is None:
+            self._acks = PendingAcks()
+        self._acks.add(self._client.session, id, resolve, timeout)
+
+    def resolve_ack(self, id: int, args: Any) -> None:
+        """An acknowledgement arrived, or (None) is not waited for. Not for applications."""
+        if self._acks is not None:
+            self._acks.resolve(id, args)
+
+    def chain(self) -> Broadcast:
+        """A chain that starts here: this client if nothing is selected, else the others."""
+        return Broadcast(self.nsp, origin=self)
+
+    # Rooms and the rest.
+
+    def join(self, *rooms: str) -> None:
+        """Enter rooms; they need not exist. Does nothing once the client is gone."""
+        names = room_names(rooms) - {self.sid}
+        if not isinstance(self.out, Gone) and names:
+            if self._rooms is None:
+                self._rooms = set()
+            self._rooms |= names
+            self.nsp.adapter.add(self, names)
+
+    def leave(self, *rooms: str) -> None:
+        """Leave rooms; harmless for those it is not in."""
+        names = room_names(rooms)
+        if self._rooms is not None and not isinstance(self.out, Gone):
+            self._rooms -= names
+            self.nsp.adapter.remove(self, names)
+
+    def disconnect(self, close: bool = False) -> None:
+        """Make the client leave this namespace; ``close`` ends its whole connection.
+
+        ``on_disconnect`` is called afterwards, not from in here.
+        """
+        self._client.disconnect(self, close)
+
+    def spawn(self, func: Callable[..., Any], *args: Any) -> Any:
+        """Run ``func(*args)`` beside the handlers; it is killed when the client is gone.
+
+        :returns: the greenlet
+        """
+        if self._ended:
+            raise SessionClosed("the client is gone")
+        if self._jobs is None:
+            self._jobs = set()
+        job = self._client.session.spawn(self._client.run_job, self, func, args)
+        self._jobs.add(job)
+        job.rawlink(self._jobs.discard)
+        return job
+
+    def silence(self) -> None:
+        """The connection is gone: be in no room, wait for no answer. Not for applications.
+
+        Events that arrived before may still be handled.
+        """
+        self.out = Gone()
+        self.nsp.remove(self)
+        if self._acks is not None:
+            self._acks.resolve_all()
+
+    def detach(self) -> None:
+        """The client has left: nothing of it is handled any more. Not for applications."""
+        if not self._ended:
+            self.silence()
+            self._ended = True
+            for job in list(self._jobs or ()):
+                job.kill(block=False)
+
+
+class Held:
+    """Stands in for the session until CONNECT has been sent, and keeps what is emitted.
+
+    :param limit: bytes kept; a client for which there is more is disconnected
+    """
+
+    __slots__ = ("_limit", "_messages", "_session", "_size")
+
+    def __init__(self, session: ISession, limit: int) -> None:
+        self._session = session
+        self._limit = limit
+        self._size = 0
+        self._messages: list[tuple[Message, bool]] = []
+
+    def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool:
+        if volatile:
+            return False
+        self._size += message.size
+        if self._size > self._limit and self._messages:
+            self._session.complain("too much was sent before on_connect ended", self._limit)
+            self._session.close(DisconnectReason.SLOW_CLIENT)
+            return False
+        self._messages.append((message, compress))
+        return True
+
+    def release(self) -> None:
+        """CONNECT has been sent: send what was kept."""
+        for message, compress in self._messages:
+            self._session.send(message, False, compress)
+        self._messages.clear()
+
+
+class Gone:
+    """Stands in for the session of a client that has left."""
+
+    __slots__ = ()
+
+    def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool:
+        return False

@@ -1,0 +1,129 @@
+"""The Socket.IO server: namespaces by name, and what all of them share.
+
+Upstream: the plugin defines namespaces; ``request.sio`` is this object.
+Downstream: ``sockets.client`` finds a namespace here for each CONNECT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pyramid_sio.protocol.socket_v5 import Encoder
+from pyramid_sio.sockets.broadcast import Broadcast, Verbs
+from pyramid_sio.sockets.client import Client
+from pyramid_sio.sockets.handlers import HandlerTable
+from pyramid_sio.sockets.nsp import Nsp
+
+if TYPE_CHECKING:
+    from pyramid_sio.interfaces import IAdapter, IInvoker, ISession
+    from pyramid_sio.sockets.namespace import Namespace
+
+
+def normalise(path: str) -> str:
+    """A namespace's name: the leading slash is optional, and nothing is ``/``."""
+    return path if path.startswith("/") else "/" + path
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """What was declared for a namespace.
+
+    :param path: its name
+    :param cls: the class; one instance for each client
+    :param permission: what a client's user must have to enter; None: nothing
+    :param factory: makes the context for permissions, from a request; None: the plugin's choice
+    """
+
+    path: str
+    cls: type[Namespace]
+    permission: str | None = None
+    factory: Callable[[Any], Any] | None = None
+    table: HandlerTable = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", normalise(self.path))
+        object.__setattr__(self, "table", HandlerTable(self.cls))
+
+
+class SioServer(Verbs):
+    """All namespaces of an application. ``emit`` and the rest act on the main one, ``/``.
+
+    :param invoker: runs the application's code
+    :param adapter_factory: makes the rooms of a namespace
+    :param make_event: makes something to wait on
+    :param encoder: turns packets into messages
+    :param connect_timeout: seconds a connection may take to enter a namespace
+    :param attachment_timeout: seconds the attachments of one packet may take
+    :param disconnect_grace: seconds ``on_disconnect`` waits for a handler that still runs
+    :param ack_timeout: seconds ``call()`` waits if it is not told
+    :param max_attachments: of one packet
+    :param max_attachment_bytes: all of one packet together
+    :param max_held: bytes kept for a client until ``on_connect`` has ended
+    """
+
+    def __init__(
+        self,
+        *,
+        invoker: IInvoker,
+        adapter_factory: Callable[[dict[str, Namespace]], IAdapter],
+        make_event: Callable[[], Any],
+        encoder: Encoder,
+        connect_timeout: float,
+        attachment_timeout: float,
+        disconnect_grace: float,
+        ack_timeout: float,
+        max_attachments: int,
+        max_attachment_bytes: int,
+        max_held: int,
+    ) -> None:
+        self.invoker = invoker
+        self.adapter_factory = adapter_factory
+        self.make_event = make_event
+        self.encoder = encoder
+        self.connect_timeout = connect_timeout
+        self.attachment_timeout = attachment_timeout
+        self.disconnect_grace = disconnect_grace
+        self.ack_timeout = ack_timeout
+        self.max_attachments = max_attachments
+        self.max_attachment_bytes = max_attachment_bytes
+        self.max_held = max_held
+        self._nsps: dict[str, Nsp] = {}
+
+    def __repr__(self) -> str:
+        return f"<SioServer {' '.join(self._nsps)}>"
+
+    def __iter__(self) -> Iterator[Nsp]:
+        return iter(self._nsps.values())
+
+    def define(self, definition: Definition) -> Nsp:
+        """Add a namespace. A later definition of the same path replaces it."""
+        nsp = self._nsps[definition.path] = Nsp(definition.path, self, definition)
+        return nsp
+
+    def of(self, path: str) -> Nsp:
+        """The namespace of that name.
+
+        :raises KeyError: there is none
+        """
+        try:
+            return self._nsps[normalise(path)]
+        except KeyError:
+            known = ", ".join(self._nsps) or "none"
+            raise KeyError(f"no namespace {path!r}; declared: {known}") from None
+
+    def find(self, name: str) -> Nsp | None:
+        """The namespace a client asks for, or None."""
+        return self._nsps.get(name)
+
+    def chain(self) -> Broadcast:
+        return self.of("/").chain()
+
+    def fetch_sockets(self) -> list[Namespace]:
+        """The connections of the main namespace."""
+        return self.fetch()
+
+    def accept(self, session: ISession) -> Client:
+        """A connection was opened. Called by the engine."""
+        return Client(session, self)
