@@ -12,6 +12,7 @@ release = version_of("pyramid-sio")
 
 extensions = ["settings_table", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build", "_ext"]
+highlight_language = "none"
 html_theme = "furo"
 html_title = f"pyramid_sio {release}"
 
