@@ -1,0 +1,148 @@
+"""Measure pyramid_sio against Node's socket.io and python-socketio on this machine.
+
+``make bench`` runs it whole. One figure, quickly:
+
+    python bench/run.py --only echo1 --servers ours,node --rounds 1 --seconds 2
+
+The figures of a whole run go to ``bench/results.md``; those of a partial run are printed only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import report
+from measurements import MEASUREMENTS, Outcome, RunRefused, measure
+from prepare import CannotRun, prepare_generator, prepare_node, prepare_python
+from profiling import hottest, profiled
+from servers import SERVERS, ServerFailed, cores, running
+
+RESULTS = Path(__file__).resolve().parent / "results.md"
+#: A load generator busier than this share of its core may be what was measured.
+TOO_BUSY = 0.95
+
+
+def main(argv: list[str]) -> int:
+    """Run what ``argv`` asks for; 0, or 1 if a run was refused, or 2 if something is missing."""
+    options = _parse(argv)
+    try:
+        generator = prepare_generator()
+        if "node" in options.servers:
+            prepare_node()
+        if "python" in options.servers:
+            prepare_python()
+    except CannotRun as reason:
+        print(reason, file=sys.stderr)
+        return 2
+    figures, refused = _rounds(options, generator)
+    print(f"\n{report.table(figures)}\n")
+    print("\n".join(f"short: {row}" for row in report.short_of(figures)))
+    if refused:
+        print(f"{refused} runs were refused because of errors; nothing is written", file=sys.stderr)
+        return 1
+    whole = (
+        set(options.only) == set(MEASUREMENTS)
+        and set(options.servers) == set(SERVERS)
+        and options.rounds >= 3
+    )
+    if whole and not options.profile:
+        separate = len(set(cores())) == 2
+        RESULTS.write_text(
+            report.document(
+                figures, rounds=options.rounds, seconds=options.seconds, separate=separate
+            )
+        )
+        print(f"written to {RESULTS.parent.name}/{RESULTS.name}")
+    return 0
+
+
+def _rounds(options: argparse.Namespace, generator: Path) -> tuple[report.Figures, int]:
+    """Measure everything, as often as asked; the figures, and the number of runs refused."""
+    figures: dict[tuple[str, str], list[float]] = defaultdict(list)
+    refused = 0
+    for number in range(options.rounds):
+        # Nobody is always first, or always the one who finds the machine warm.
+        turn = number % len(options.servers)
+        for name in options.only:
+            for server in options.servers[turn:] + options.servers[:turn]:
+                print(f"{number + 1}/{options.rounds} {name:8} {server:7} ", end="", flush=True)
+                try:
+                    outcome = _once(name, server, options, generator)
+                except (RunRefused, ServerFailed) as reason:
+                    print(f"REFUSED\n{reason}")
+                    refused += 1
+                    continue
+                print(_shown(outcome))
+                figures[name, server].append(outcome.figure)
+    return figures, refused
+
+
+def _once(name: str, server: str, options: argparse.Namespace, generator: Path) -> Outcome:
+    """One measurement of one server, and its profile when asked for."""
+    server_core, load_core = cores()
+    with running(SERVERS[server], server_core) as up, contextlib.ExitStack() as stack:
+        sample = options.profile and server != "node"
+        path = stack.enter_context(profiled(up.pid, f"{name}-{server}")) if sample else None
+        outcome = measure(
+            MEASUREMENTS[name], up, generator=generator, core=load_core, seconds=options.seconds
+        )
+        stack.close()
+        if path:
+            print(f"\n{hottest(path)}")
+    return outcome
+
+
+def _shown(outcome: Outcome) -> str:
+    shown = f"{outcome.figure:11,.0f}"
+    if outcome.server_busy:
+        shown += f"   server {outcome.server_busy:4.0%}, load {outcome.load_busy:4.0%} of a core"
+    if outcome.load_busy > TOO_BUSY:
+        shown += "  (the load generator may be what was measured)"
+    return shown
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="bench/run.py", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="how often everything is measured (%(default)s)"
+    )
+    parser.add_argument("--seconds", type=float, default=4, help="how long each time (%(default)s)")
+    for option, known in (("--only", MEASUREMENTS), ("--servers", SERVERS)):
+        parser.add_argument(
+            option,
+            type=_names(known),
+            default=list(known),
+            metavar="A,B,...",
+            help=", ".join(known),
+        )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="sample the Python servers with py-spy: where time goes",
+    )
+    options = parser.parse_args(argv)
+    if options.rounds < 1 or options.seconds <= 0:
+        parser.error("there must be a round, and it must take some time")
+    return options
+
+
+def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+        return names
+
+    return parse
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
