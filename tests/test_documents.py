@@ -42,7 +42,7 @@ def test_readme_example_is_a_chat(tmp_path: Path, new_page: Callable[..., Page])
             page.goto(f"http://127.0.0.1:{port}/")
             page.wait_for_function("socket.connected")
 
-        pages[0].fill("#text", "good morning")
+        pages[0].locator("#text").press_sequentially("good morning")
         pages[0].press("#text", "Enter")
 
         for page in pages:

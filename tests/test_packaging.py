@@ -17,7 +17,7 @@ from tests.support import ROOT
 
 BUNDLES = ("socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js")
 CLIENT_FILES = {*BUNDLES, *(f"{name}.map" for name in BUNDLES), "LICENSE", "VERSION"}
-MADE = ("*.egg-info", ".*_cache", ".coverage*", ".git", ".hypothesis", ".venv", "__pycache__")
+MADE = ("*.egg-info", ".*_cache", ".coverage*", ".git", ".hypothesis", ".venv*", "__pycache__")
 CLIENT = Path("pyramid_sio", "client")
 
 
