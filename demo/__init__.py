@@ -1,0 +1,62 @@
+"""A chat and a live chart: what a Pyramid application with pyramid_sio looks like.
+
+Started by ``pserve development.ini``. The page is ``index.html`` with ``static/``, the chat is
+``chat.py`` over the plain data of ``rooms.py``, the chart is ``load.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pyramid.config import Configurator
+from pyramid.request import Request
+from pyramid.response import FileResponse, Response
+from pyramid.router import Router
+
+from demo.load import Monitor
+from demo.rooms import House
+from pyramid_sio import get_sio
+
+PAGE = Path(__file__).with_name("index.html")
+
+#: Nothing but this server's own files, and no script or style inside the page.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+def main(global_config: dict[str, str], **settings: Any) -> Router:
+    """The application; nothing is started before somebody connects."""
+    with Configurator(settings=settings) as config:
+        registry = config.registry
+        house = House()
+        monitor = Monitor(
+            house, push=lambda sample: get_sio(registry).of("/load").emit("sample", sample)
+        )
+        config.include("pyramid_sio")
+        config.add_request_method(lambda request: house, "house", property=True)
+        config.add_request_method(lambda request: monitor, "monitor", property=True)
+        config.add_route("page", "/")
+        config.add_view(page, route_name="page", request_method="GET")
+        config.add_static_view("static", "demo:static", cache_max_age=60)
+        config.scan("demo")
+        return config.make_wsgi_app()
+
+
+def page(request: Request) -> Response:
+    """The page: a file, like everything it refers to."""
+    response = FileResponse(PAGE, request=request)
+    response.cache_control = "no-cache"
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
