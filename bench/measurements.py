@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers import Running, ServerFailed, settle
+from servers import Running, ServerFailed, core_seconds, settle
 
 #: Connections that are there before memory is first read, so that what every server
 #: sets up once is not counted, and those whose memory is counted.
@@ -69,38 +70,70 @@ MEASUREMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One figure, and how busy both sides were meanwhile, as shares of one core."""
+    """One figure, and what the cores did meanwhile, as shares of one.
+
+    :param server_busy: the server, from the first connection to the end of the run
+    :param load_busy: the load generator, while it measured
+    :param others_busy: everybody else, on the core where they were busier
+    """
 
     figure: float
-    server_busy: float
-    load_busy: float
+    server_busy: float = 0
+    load_busy: float = 0
+    others_busy: float = 0
 
 
 def measure(
-    measurement: Measurement, server: Running, *, generator: Path, core: int, seconds: float
+    measurement: Measurement,
+    server: Running,
+    *,
+    generator: Path,
+    cores: tuple[int, int],
+    seconds: float,
 ) -> Outcome:
     """Put the load on a fresh server.
 
-    :param core: the core the load generator runs on
+    :param cores: the server's, and the one the load generator is to run on
     :raises RunRefused: when a single client met an error
     """
     if measurement is MEMORY:
-        return Outcome(_idle_bytes(server, generator, core), 0, 0)
+        return Outcome(_idle_bytes(server, generator, cores[1]))
     command = [str(generator), *measurement.load, f"-p{server.port}", f"-t{seconds}"]
-    started, used = time.monotonic(), server.processor_seconds()
+    started, cores_used, server_used, load_used = _clocks(server, cores)
     done = subprocess.run(
         command,
         capture_output=True,
         text=True,
         timeout=GENERATOR_LIMIT,
-        preexec_fn=lambda: settle(core),
+        preexec_fn=lambda: settle(cores[1]),
         check=False,
     )
-    server_busy = (server.processor_seconds() - used) / (time.monotonic() - started)
+    ended, cores_now, server_now, load_now = _clocks(server, cores)
     if done.returncode != 0:
         raise RunRefused(done.stderr.strip() or f"status {done.returncode}")
     said = json.loads(done.stdout)
-    return Outcome(said["per_second"], server_busy, said["load_cpu"])
+    server_took, load_took = server_now - server_used, load_now - load_used
+    if cores[0] == cores[1]:
+        others = cores_now[0] - cores_used[0] - server_took - load_took
+    else:
+        others = max(
+            cores_now[0] - cores_used[0] - server_took, cores_now[1] - cores_used[1] - load_took
+        )
+    took = ended - started
+    return Outcome(said["per_second"], server_took / took, said["load_cpu"], max(0, others / took))
+
+
+def _clocks(
+    server: Running, cores: tuple[int, int]
+) -> tuple[float, tuple[float, float], float, float]:
+    """Now, then the processor time used by both cores, the server, and finished children."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (
+        time.monotonic(),
+        (core_seconds(cores[0]), core_seconds(cores[1])),
+        server.processor_seconds(),
+        children.ru_utime + children.ru_stime,
+    )
 
 
 def _idle_bytes(server: Running, generator: Path, core: int) -> float:

@@ -30,7 +30,16 @@ def profiled(pid: int, name: str) -> Iterator[Path]:
         raise CannotRun("py-spy is missing: pip install py-spy")
     BUILD.mkdir(exist_ok=True)
     path = BUILD / f"profile-{name}.txt"
-    options = ["--rate", str(RATE), "--format", "raw", "--native", "--output", str(path)]
+    options = [
+        "--rate",
+        str(RATE),
+        "--format",
+        "raw",
+        "--nolineno",
+        "--native",
+        "--output",
+        str(path),
+    ]
     with subprocess.Popen(
         [sampler, "record", "--pid", str(pid), *options],
         stdout=subprocess.DEVNULL,
@@ -50,7 +59,7 @@ def hottest(path: Path) -> str:
     total = 0
     for line in path.read_text().splitlines():
         stack, _, count = line.rpartition(" ")
-        frames = [frame.rpartition(":")[0] or frame for frame in stack.split(";")]
+        frames = stack.split(";")
         own[frames[-1]] += int(count)
         for frame in set(frames):
             under[frame] += int(count)

@@ -25,6 +25,8 @@ from servers import SERVERS, ServerFailed, cores, running
 RESULTS = Path(__file__).resolve().parent / "results.md"
 #: A load generator busier than this share of its core may be what was measured.
 TOO_BUSY = 0.95
+#: Beyond this share of a core, what else runs on this machine spoils the figure.
+DISTURBED = 0.1
 
 
 def main(argv: list[str]) -> int:
@@ -84,12 +86,12 @@ def _rounds(options: argparse.Namespace, generator: Path) -> tuple[report.Figure
 
 def _once(name: str, server: str, options: argparse.Namespace, generator: Path) -> Outcome:
     """One measurement of one server, and its profile when asked for."""
-    server_core, load_core = cores()
-    with running(SERVERS[server], server_core) as up, contextlib.ExitStack() as stack:
+    both = cores()
+    with running(SERVERS[server], both[0]) as up, contextlib.ExitStack() as stack:
         sample = options.profile and server != "node"
         path = stack.enter_context(profiled(up.pid, f"{name}-{server}")) if sample else None
         outcome = measure(
-            MEASUREMENTS[name], up, generator=generator, core=load_core, seconds=options.seconds
+            MEASUREMENTS[name], up, generator=generator, cores=both, seconds=options.seconds
         )
         stack.close()
         if path:
@@ -100,9 +102,13 @@ def _once(name: str, server: str, options: argparse.Namespace, generator: Path) 
 def _shown(outcome: Outcome) -> str:
     shown = f"{outcome.figure:11,.0f}"
     if outcome.server_busy:
-        shown += f"   server {outcome.server_busy:4.0%}, load {outcome.load_busy:4.0%} of a core"
+        rate = outcome.figure / outcome.server_busy
+        shown += f"  {rate:9,.0f} per busy second; server {outcome.server_busy:4.0%}"
+        shown += f", load {outcome.load_busy:4.0%}, others {outcome.others_busy:4.0%} of a core"
     if outcome.load_busy > TOO_BUSY:
-        shown += "  (the load generator may be what was measured)"
+        shown += "; THE LOAD GENERATOR WAS THE LIMIT"
+    if outcome.others_busy > DISTURBED:
+        shown += "; DISTURBED"
     return shown
 
 

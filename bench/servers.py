@@ -79,6 +79,16 @@ def cores() -> tuple[int, int]:
     return available[0], available[-1]
 
 
+def core_seconds(core: int) -> float:
+    """Processor time that a core has spent on processes, or was not given, in seconds."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        name, *fields = line.split()
+        if name == f"cpu{core}":
+            user, nice, system, _, _, _, _, stolen = (int(field) for field in fields[:8])
+            return (user + nice + system + stolen) / TICKS
+    raise ServerFailed(f"there is no core {core}")
+
+
 @contextlib.contextmanager
 def running(server: Server, core: int) -> Iterator[Running]:
     """Start a server on ``core``, wait until it answers, and stop it afterwards.
