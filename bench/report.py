@@ -75,21 +75,20 @@ def short_of(figures: Figures) -> list[str]:
     return missed
 
 
-def document(figures: Figures, *, rounds: int, seconds: float, separate: bool) -> str:
+def document(figures: Figures, *, conditions: str) -> str:
     """The whole of ``results.md``.
 
-    :param separate: whether server and load had a core each
+    :param conditions: a paragraph that says how it was measured
     """
-    apart = "on one core each" if separate else "on the same core, for want of a second"
     missed = short_of(figures) or ["nothing"]
     return f"""# Benchmark results
 
 {date.today().isoformat()}, {_processor()}, {platform.system()} {platform.machine()}.
 {_versions()}.
 
-Server and load generator ran {apart}, over loopback, {rounds} rounds of {seconds:g} s a
-measurement, the servers in turn, each started afresh for each measurement. Absolute figures drift
-with the machine; the ratios of medians are what to compare. `make bench` writes this file.
+{conditions}
+Absolute figures drift with the machine; the ratios of medians are what to compare.
+`make bench` writes this file.
 
 ## Medians
 

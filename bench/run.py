@@ -15,6 +15,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import report
 from measurements import MEASUREMENTS, Outcome, RunRefused, measure
@@ -27,6 +28,8 @@ RESULTS = Path(__file__).resolve().parent / "results.md"
 TOO_BUSY = 0.95
 #: Beyond this share of a core, what else runs on this machine spoils the figure.
 DISTURBED = 0.1
+#: Of fewer rounds there is no median worth writing down.
+LEAST_ROUNDS = 3
 
 
 def main(argv: list[str]) -> int:
@@ -38,35 +41,55 @@ def main(argv: list[str]) -> int:
             prepare_node()
         if "python" in options.servers:
             prepare_python()
+        tally = _rounds(options, generator)
     except CannotRun as reason:
         print(reason, file=sys.stderr)
         return 2
-    figures, refused = _rounds(options, generator)
-    print(f"\n{report.table(figures)}\n")
-    print("\n".join(f"short: {row}" for row in report.short_of(figures)))
-    if refused:
-        print(f"{refused} runs were refused because of errors; nothing is written", file=sys.stderr)
+    print(f"\n{report.table(tally.figures)}\n")
+    for row in report.short_of(tally.figures):
+        print(f"short: {row}")
+    if tally.disturbed:
+        print(f"{tally.disturbed} figures were taken while something else used the same cores")
+    if tally.refused:
+        print(f"{tally.refused} runs were refused for errors; nothing is written", file=sys.stderr)
         return 1
-    whole = (
-        set(options.only) == set(MEASUREMENTS)
-        and set(options.servers) == set(SERVERS)
-        and options.rounds >= 3
-    )
-    if whole and not options.profile:
-        separate = len(set(cores())) == 2
-        RESULTS.write_text(
-            report.document(
-                figures, rounds=options.rounds, seconds=options.seconds, separate=separate
-            )
-        )
+    if _is_whole(options):
+        RESULTS.write_text(report.document(tally.figures, conditions=_conditions(options, tally)))
         print(f"written to {RESULTS.parent.name}/{RESULTS.name}")
     return 0
 
 
-def _rounds(options: argparse.Namespace, generator: Path) -> tuple[report.Figures, int]:
-    """Measure everything, as often as asked; the figures, and the number of runs refused."""
+def _is_whole(options: argparse.Namespace) -> bool:
+    everything = set(options.only) == set(MEASUREMENTS) and set(options.servers) == set(SERVERS)
+    return everything and options.rounds >= LEAST_ROUNDS and not options.profile
+
+
+def _conditions(options: argparse.Namespace, tally: Tally) -> str:
+    server_core, load_core = cores()
+    apart = "on one core each" if server_core != load_core else "on the same core"
+    undisturbed = (
+        "Nothing else used"
+        if not tally.disturbed
+        else (f"While {tally.disturbed} of the figures were taken, something else used")
+    )
+    return f"""\
+Server and load generator ran {apart}, over loopback; {options.rounds} rounds of
+{options.seconds:g} s a measurement, the servers in turn, each started afresh for each measurement.
+{undisturbed} more than {DISTURBED:.0%} of these cores."""
+
+
+class Tally(NamedTuple):
+    """All figures, and how many runs were refused for errors or kept although disturbed."""
+
+    figures: report.Figures
+    refused: int
+    disturbed: int
+
+
+def _rounds(options: argparse.Namespace, generator: Path) -> Tally:
+    """Measure everything, as often as asked."""
     figures: dict[tuple[str, str], list[float]] = defaultdict(list)
-    refused = 0
+    refused = disturbed = 0
     for number in range(options.rounds):
         # Nobody is always first, or always the one who finds the machine warm.
         turn = number % len(options.servers)
@@ -74,14 +97,26 @@ def _rounds(options: argparse.Namespace, generator: Path) -> tuple[report.Figure
             for server in options.servers[turn:] + options.servers[:turn]:
                 print(f"{number + 1}/{options.rounds} {name:8} {server:7} ", end="", flush=True)
                 try:
-                    outcome = _once(name, server, options, generator)
+                    outcome = _patiently(name, server, options, generator)
                 except (RunRefused, ServerFailed) as reason:
                     print(f"REFUSED\n{reason}")
                     refused += 1
                     continue
-                print(_shown(outcome))
                 figures[name, server].append(outcome.figure)
-    return figures, refused
+                disturbed += outcome.others_busy > DISTURBED
+    return Tally(figures, refused, disturbed)
+
+
+def _patiently(name: str, server: str, options: argparse.Namespace, generator: Path) -> Outcome:
+    """Measure until nothing else used the cores, or patience ends; the figure decides nothing."""
+    for left in range(options.patience, -1, -1):
+        outcome = _once(name, server, options, generator)
+        again = left > 0 and outcome.others_busy > DISTURBED
+        print(_shown(outcome) + (", again" if again else ""))
+        if not again:
+            break
+        print(" " * 21, end="", flush=True)
+    return outcome
 
 
 def _once(name: str, server: str, options: argparse.Namespace, generator: Path) -> Outcome:
@@ -120,6 +155,12 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         "--rounds", type=int, default=3, help="how often everything is measured (%(default)s)"
     )
     parser.add_argument("--seconds", type=float, default=4, help="how long each time (%(default)s)")
+    parser.add_argument(
+        "--patience",
+        type=int,
+        default=4,
+        help="how often to measure again when something else used the cores (%(default)s)",
+    )
     for option, known in (("--only", MEASUREMENTS), ("--servers", SERVERS)):
         parser.add_argument(
             option,
