@@ -107,7 +107,10 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
             gevent.signal_handler(number, self.request_stop)
             for number in (signal.SIGTERM, signal.SIGINT)
         ]
-        print(f"Serving on {self.url} (polling and WebSocket, gevent {gevent.__version__})", flush=True)
+        print(
+            f"Serving on {self.url} (polling and WebSocket, gevent {gevent.__version__})",
+            flush=True,
+        )
         try:
             self._stopping.wait()
             self.drain()

@@ -35,7 +35,9 @@ OPTIONS = frozenset(
 )
 
 
-def server_factory(global_conf: dict[str, str] | None = None, **options: str) -> Callable[[Any], None]:
+def server_factory(
+    global_conf: dict[str, str] | None = None, **options: str
+) -> Callable[[Any], None]:
     """Paste's server factory.
 
     :param options: what stands below ``[server:main]``; see ``docs/server.rst``

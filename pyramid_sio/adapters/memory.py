@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyramid_sio.protocol.packets import Message, SocketPacket
 
 if TYPE_CHECKING:
-    from pyramid_sio.sockets.broadcast import Flags, Target
+    from pyramid_sio.interfaces import IFlags, ITarget
     from pyramid_sio.sockets.namespace import Namespace
 
 
@@ -51,7 +51,7 @@ class MemoryAdapter:
                 if not members:
                     del self._members[room]
 
-    def select(self, target: Target) -> Iterable[Namespace]:
+    def select(self, target: ITarget) -> Iterable[Namespace]:
         """The connections a target means, each once; safe to change rooms while iterating."""
         if not target.excluded:
             if not target.rooms:
@@ -60,7 +60,7 @@ class MemoryAdapter:
                 return list(self._in_room(*target.rooms))
         return self._select_some(target)
 
-    def _select_some(self, target: Target) -> list[Namespace]:
+    def _select_some(self, target: ITarget) -> list[Namespace]:
         left_out = {socket for room in target.excluded for socket in self._in_room(room)}
         if not target.rooms:
             return [socket for socket in self._sockets.values() if socket not in left_out]
@@ -73,7 +73,7 @@ class MemoryAdapter:
             return (single,)
         return self._members.get(room, ())
 
-    def broadcast(self, packet: SocketPacket, target: Target, flags: Flags) -> None:
+    def broadcast(self, packet: SocketPacket, target: ITarget, flags: IFlags) -> None:
         """Send a packet to everybody selected, encoded once per kind of client."""
         volatile, compress = flags.volatile, flags.compress
         messages: dict[object, Message] = {}
@@ -85,7 +85,7 @@ class MemoryAdapter:
             socket.out.send(message, volatile, compress)
 
     def broadcast_with_ack(
-        self, packet: SocketPacket, target: Target, flags: Flags
+        self, packet: SocketPacket, target: ITarget, flags: IFlags
     ) -> Iterator[Namespace]:
         """Receivers of a packet that wants acknowledging, each just before it is sent to."""
         messages: dict[object, Message] = {}

@@ -74,10 +74,14 @@ class Dispatcher:
         """Append a job to a lane. Never waits; loop thread only."""
         lane.jobs.append((func, args))
         if not lane.active:
-            lane.active = True
-            self._ready.append(lane)
-            if not self._scheduled:
-                self._schedule()
+            self.activate(lane)
+
+    def activate(self, lane: Lane) -> None:
+        """A lane that was empty has a job."""
+        lane.active = True
+        self._ready.append(lane)
+        if not self._scheduled:
+            self._schedule()
 
     def wait_idle(self, seconds: float) -> bool:
         """Wait until no handler runs and none is queued; False if time ran out first."""
@@ -137,6 +141,9 @@ class Dispatcher:
 
 class _Worker(greenlet):
     """One dispatcher greenlet."""
+
+    #: Kept between jobs for whoever runs them: what belongs to the greenlet, not to a job.
+    kept: Any = None
 
     def __init__(self, pool: Dispatcher, hub: Any) -> None:
         super().__init__(parent=hub)

@@ -23,9 +23,13 @@ from pyramid_sio.protocol.packets import EnginePacket, EngineType, Message
 
 if TYPE_CHECKING:
     from pyramid_sio.engine.server import EngineServer
-    from pyramid_sio.engine.upgrade import Candidate
     from pyramid_sio.engine.transports.websocket import WebSocketTransport
+    from pyramid_sio.engine.upgrade import Candidate
     from pyramid_sio.interfaces import IEngineHandler, IHandshake, ITransport
+
+
+# A member of an enum looked up by its class costs more than the check it is for.
+_OPEN = State.OPEN
 
 
 class Session:
@@ -98,7 +102,7 @@ class Session:
             connection = self.connection
             if connection.awaiting_pong:
                 connection.receive(EngineType.MESSAGE, self.engine.clock())
-            if connection.state is State.OPEN:
+            if connection.state is _OPEN:
                 self.handler.on_text(text[1:])
         else:
             self.receive_packet(decode_text(text))
@@ -141,13 +145,16 @@ class Session:
         :param volatile: drop it instead of queueing
         :param compress: False asks for no compression
         """
-        if self.connection.state is not State.OPEN:
+        if self.connection.state is not _OPEN:
             return False
         return self.transport.send(message, volatile, compress)
 
     def submit(self, func: Callable[..., Any], *args: Any) -> None:
         """Run ``func(*args)`` after whatever was submitted before, in a greenlet that may wait."""
-        self.engine.dispatcher.submit(self.lane, func, args)
+        lane = self.lane
+        lane.jobs.append((func, args))
+        if not lane.active:
+            self.engine.dispatcher.activate(lane)
 
     def submit_unordered(self, func: Callable[..., Any], *args: Any) -> None:
         """The same, side by side with whatever was submitted before."""
@@ -224,6 +231,11 @@ class Session:
         self._rearm()
         if self.connection.state is State.CLOSING and transport.finish():
             self._forget()
+
+    def release_poll(self) -> None:
+        """Answer a waiting poll with nothing, so that the client can switch."""
+        if isinstance(self.transport, PollingTransport):
+            self.transport.release()
 
     def drop_candidate(self, candidate: Candidate) -> None:
         """``candidate`` failed; another may try."""

@@ -87,7 +87,7 @@ class Candidate:
 
     def _release_poll(self) -> None:
         if self.session.connection.upgrade is Upgrade.CANDIDATE:
-            self.session.transport.release()
+            self.session.release_poll()
             if self._release is not None:
                 self._release.cancel()
             self._release = self.session.call_later(RELEASE_INTERVAL, self._release_poll)

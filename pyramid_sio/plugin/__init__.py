@@ -26,7 +26,7 @@ def includeme(config: Configurator) -> None:
     endpoint = Endpoint(config.registry, config.get_settings())
     config.registry.registerUtility(endpoint, IEndpoint)
     config.add_directive("add_sio_namespace", add_sio_namespace)
-    config.add_request_method(_sio_of, "sio", reify=True)
+    config.add_request_method(_SioOfRequest(), "sio")
     config.add_route(ROUTE_NAME, endpoint.path + "*subpath")
     # The namespace's own permission and our own check of the origin take their place here.
     config.add_view(
@@ -38,9 +38,19 @@ def includeme(config: Configurator) -> None:
     config.add_subscriber(lambda event: endpoint.announce(), ApplicationCreated)
 
 
-def _sio_of(request: Any) -> Any:
-    """``request.sio``: the Socket.IO server of the application."""
-    return get_sio(request.registry)
+class _SioOfRequest:
+    """``request.sio``: the Socket.IO server of the application.
+
+    Given to Pyramid as a request method, which it binds to each request; binding this one
+    gives the server itself. A property would make Pyramid create a class for every request
+    of the application, whether it looks at ``request.sio`` or not.
+    """
+
+    def __call__(self, request: Any) -> Any:
+        return get_sio(request.registry)
+
+    def __get__(self, request: Any, kind: type | None = None) -> Any:
+        return self if request is None else get_sio(request.registry)
 
 
 def get_sio(registry: Any) -> Any:

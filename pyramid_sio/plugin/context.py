@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from greenlet import getcurrent
 from pyramid.interfaces import IDefaultPermission, IRequestFactory, IRootFactory
 from pyramid.request import Request, apply_request_extensions
 from pyramid.security import NO_PERMISSION_REQUIRED
@@ -31,17 +32,26 @@ class Frame(dict[str, Any]):
 
     __slots__ = ("made", "socket")
 
-    def __init__(self, registry: Registry, socket: Namespace) -> None:
+    def __init__(self, registry: Registry) -> None:
         self["registry"] = registry
-        self.socket = socket
+        #: Whose handler runs; None between two events.
+        self.socket: Namespace | None = None
         #: The request, once somebody asked for it.
         self.made: Any = None
 
     def __missing__(self, key: str) -> Any:
         if key != "request":
             raise KeyError(key)
+        if self.socket is None:
+            return None
         self.made = self["request"] = make_request(self["registry"], self.socket)
         return self.made
+
+    def finish(self) -> None:
+        """The handler has ended: run what its request wants to have run, and forget it."""
+        request, self.made = self.made, None
+        del self["request"]
+        request._process_finished_callbacks()
 
 
 def make_request(registry: Registry, socket: Namespace) -> Request:
@@ -68,14 +78,40 @@ class Invoker:
 
     def invoke(self, socket: Namespace, func: Callable[..., Any], args: Iterable[Any]) -> Any:
         """``func(*args)``; whatever it raises goes through, after finished callbacks ran."""
-        frame = Frame(self.registry, socket)
+        worker = getcurrent()
+        frame = getattr(worker, "kept", None)
+        if frame is None or frame.socket is not None:
+            return self._invoke_elsewhere(worker, socket, func, args)
+        frame.socket = socket
+        try:
+            return func(*args)
+        finally:
+            try:
+                if frame.made is not None:
+                    frame.finish()
+            finally:
+                frame.socket = None
+
+    def _invoke_elsewhere(
+        self, greenlet: Any, socket: Namespace, func: Callable[..., Any], args: Iterable[Any]
+    ) -> Any:
+        """The first handler of a dispatcher, one inside of another, or in another greenlet.
+
+        A dispatcher runs nothing but handlers, so its frame stays for all of them.
+        """
+        if hasattr(greenlet, "kept") and greenlet.kept is None:
+            greenlet.kept = Frame(self.registry)
+            manager.push(greenlet.kept)
+            return self.invoke(socket, func, args)
+        frame = Frame(self.registry)
+        frame.socket = socket
         manager.push(frame)
         try:
             return func(*args)
         finally:
             try:
                 if frame.made is not None:
-                    frame.made._process_finished_callbacks()
+                    frame.finish()
             finally:
                 manager.pop()
 

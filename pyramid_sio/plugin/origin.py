@@ -38,10 +38,10 @@ class OriginPolicy:
         :raises ForbiddenRequest: its origin is another and is not listed
         :raises BadRequest: its origin contains control characters
         """
-        origin = request.headers.get("Origin")
+        origin = request.environ.get("HTTP_ORIGIN")
         if origin is None:
             return
-        if any(ord(char) < 32 and char != "\t" or ord(char) == 127 for char in origin):
+        if any((ord(char) < 32 and char != "\t") or ord(char) == 127 for char in origin):
             raise BadRequest(detail="control characters in Origin")
         if not self._permits(origin, request):
             raise ForbiddenRequest(
@@ -99,4 +99,4 @@ def _is_own(origin: str, request: Request) -> bool:
     own_host = request.host.lower()
     for known in {scheme, own_scheme}:
         own_host = own_host.removesuffix(_DEFAULT_PORTS.get(known, ":"))
-    return host == own_host
+    return bool(host == own_host)

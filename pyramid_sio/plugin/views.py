@@ -54,6 +54,9 @@ class EndpointView:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        # Only checks handshakes, one at a time; the state of a connection is elsewhere.
+        factories = [_DEFLATE] if endpoint.per_message_deflate else None
+        self._library = ServerProtocol(extensions=factories, logger=_library_logger)
 
     def __call__(self, context: Any, request: Request) -> Response:
         endpoint = self._endpoint
@@ -178,17 +181,23 @@ class EndpointView:
         ):
             if key in environ:
                 headers[name] = environ[key]
-        factories = [_DEFLATE] if self._endpoint.per_message_deflate else None
-        library = ServerProtocol(extensions=factories, logger=_library_logger)
         try:
-            accept, extensions, _ = library.process_request(
+            accept, extensions, _ = self._library.process_request(
                 UpgradeRequest(path="/", headers=headers)
             )
         except InvalidHandshake as exc:
             raise BadRequest(detail=str(exc)) from exc
-        head = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)]
+        head = [
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Accept", accept),
+        ]
         if extensions is not None:
             head.append(("Sec-WebSocket-Extensions", extensions))
         return UpgradeResponse(
-            self._endpoint.engine, handshake, session, head=head, extensions=library.extensions
+            self._endpoint.engine,
+            handshake,
+            session,
+            head=head,
+            extensions=self._library.extensions,
         )

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from websockets.speedups import apply_mask
 
-from pyramid_sio.errors import ProtocolError
+from pyramid_sio.errors import DisconnectReason, ProtocolError
 from pyramid_sio.protocol.packets import Message
 
 FIN = 0x80
@@ -42,6 +42,7 @@ class LibraryFrame(NamedTuple):
 class InvalidText(ProtocolError):
     """A text frame that is not UTF-8: close code 1007."""
 
+    reason = DisconnectReason.TRANSPORT_ERROR
     close_code = 1007
 
 
@@ -86,7 +87,7 @@ class FrameReader:
         as soon as its header is there, which then refuses it, so it is never collected
     """
 
-    __slots__ = ("_needed", "_pending", "in_fragments", "max_size")
+    __slots__ = ("_needed", "_pending", "_short", "in_fragments", "max_size")
 
     def __init__(self, max_size: int) -> None:
         self.max_size = max_size
@@ -94,6 +95,8 @@ class FrameReader:
         self.in_fragments = False
         self._pending: bytearray | None = None
         self._needed = 0
+        #: Frames below this length need no closer look.
+        self._short = min(126, max_size + 1)
 
     def feed(self, data: bytes) -> Iterator[str | bytes | LibraryFrame]:
         """Yield what ``data`` completes: text as str, binary as bytes, the rest raw.
@@ -110,10 +113,11 @@ class FrameReader:
             self._pending = None
         position = 0
         end = len(data)
-        while end - position >= 6:
+        short = self._short
+        while end - position >= 2:
             first = data[position]
             length = data[position + 1] - MASKED
-            if 0 <= length < 126 and (first == FINAL_TEXT or first == FINAL_BINARY):
+            if 0 <= length < short and (first == FINAL_TEXT or first == FINAL_BINARY):
                 start = position + 6
             else:
                 start, length = self._measure(data, position)
@@ -139,7 +143,7 @@ class FrameReader:
                 yield LibraryFrame(data[position:stop])
             position = stop
         else:
-            self._needed = 6
+            self._needed = 2
         if position < end:
             self._pending = bytearray(data[position:]) if position else bytearray(data)
 
@@ -155,6 +159,8 @@ class FrameReader:
         start = position + 6
         if length == 126:
             start = position + 8
+            if len(data) < start:
+                return start, 0
             length = int.from_bytes(data[position + 2 : position + 4], "big")
         elif length == 127:
             start = position + 14

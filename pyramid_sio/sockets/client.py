@@ -21,7 +21,6 @@ from pyramid_sio.sockets.acks import wrap
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import ISession
-    from pyramid_sio.sockets.handlers import Handler
     from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.server import SioServer
 
@@ -117,7 +116,8 @@ class Client:
             self.session.submit(self._run_event, namespace, data, id)
         elif kind is _ACK:
             if socket is not None:
-                socket.resolve_ack(id, data)
+                if id is not None:
+                    socket.resolve_ack(id, data)
             elif not self._is_joining(namespace):
                 raise ProtocolError("an acknowledgement for a namespace that was not joined")
         elif kind is SocketType.CONNECT:
@@ -212,24 +212,26 @@ class Client:
         if handler is None:
             logger.debug("%s has no handler for event %.100r", name, event)
             return
-        args = data if handler is table.catch_all else data[1:]
+        count = len(data) - 1
         try:
-            self._check(socket, handler, data)
-            result = self.server.invoker.invoke(socket, handler.func, (socket, *args))
+            if not handler.least <= count <= handler.most:
+                raise EventError(f"event {event!r} takes {handler.expected} arguments, not {count}")
+            if handler.permission is not None:
+                self._check_permission(socket, handler.permission)
+            if handler is table.catch_all:
+                data.insert(0, socket)
+            else:
+                data[0] = socket
+            result = self.server.invoker.invoke(socket, handler.func, data)
             if id is not None:
                 socket.out.send(self.codec.encode_ack(name, wrap(result), id))
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever the application raises
             self._event_failed(socket, event, exc, id)
 
-    def _check(self, socket: Namespace, handler: Handler, data: list[Any]) -> None:
-        """:raises EventError: the event does not fit its handler, or is not allowed"""
-        if not handler.takes(len(data) - 1):
-            raise EventError(
-                f"event {handler.event!r} takes {handler.expected} arguments, not {len(data) - 1}"
-            )
-        if handler.permission is not None:
-            if not self.server.invoker.may(socket, handler.permission):
-                raise EventError("Forbidden")
+    def _check_permission(self, socket: Namespace, permission: str) -> None:
+        """:raises EventError: the client's user does not have it"""
+        if not self.server.invoker.may(socket, permission):
+            raise EventError("Forbidden")
 
     def _event_failed(
         self, socket: Namespace, event: str | int, exc: Exception, id: int | None
@@ -239,12 +241,12 @@ class Client:
             if id is not None:
                 socket.out.send(self.codec.encode_ack(socket.nsp.name, ({"error": str(exc)},), id))
         else:
-            logger.error("handler of event %.100r in %s failed", event, socket.nsp.name, exc_info=exc)
+            logger.error(
+                "handler of event %.100r in %s failed", event, socket.nsp.name, exc_info=exc
+            )
         self._call_hook(socket, socket.on_error, (event, exc))
 
-    def _call_hook(
-        self, socket: Namespace, hook: Callable[..., Any], args: Sequence[Any]
-    ) -> None:
+    def _call_hook(self, socket: Namespace, hook: Callable[..., Any], args: Sequence[Any]) -> None:
         try:
             self.server.invoker.invoke(socket, hook, args)
         except Exception:

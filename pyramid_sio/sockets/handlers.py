@@ -10,6 +10,7 @@ and from ``@on`` marks, so no name sent by a client reaches ``getattr``.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,6 +20,8 @@ MARK = "__sio_events__"
 #: Methods with a meaning of their own: never event handlers.
 HOOKS = frozenset(("on_connect", "on_disconnect", "on_error"))
 CATCH_ALL = "*"
+#: What ``*args`` takes: more than any packet has.
+UNLIMITED = sys.maxsize
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _SAME = str.maketrans(" -", "__")
@@ -36,7 +39,7 @@ class Handler(NamedTuple):
     """One event's method.
 
     :param least: how many arguments it needs
-    :param most: how many it takes; None: any number
+    :param most: how many it takes
     """
 
     func: Callable[..., Any]
@@ -44,20 +47,19 @@ class Handler(NamedTuple):
     permission: str | None
     ordered: bool
     least: int
-    most: int | None
-
-    def takes(self, count: int) -> bool:
-        return count >= self.least and (self.most is None or count <= self.most)
+    most: int
 
     @property
     def expected(self) -> str:
         """How many arguments it takes, in words."""
-        if self.most is None:
+        if self.most == UNLIMITED:
             return f"at least {self.least}"
         return str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
 
 
-def on(event: str | int, *, permission: str | None = None, ordered: bool = True) -> Callable[[_F], _F]:
+def on(
+    event: str | int, *, permission: str | None = None, ordered: bool = True
+) -> Callable[[_F], _F]:
     """Mark a method of a namespace class as the handler of an event.
 
     For names that are no identifiers, and for the keywords. ``@on('*')`` takes every event
@@ -138,7 +140,7 @@ def _inherited_marks(cls: type, name: str) -> tuple[Mark, ...]:
     return ()
 
 
-def _arity(cls: type, func: Callable[..., Any], *, catch_all: bool) -> tuple[int, int | None]:
+def _arity(cls: type, func: Callable[..., Any], *, catch_all: bool) -> tuple[int, int]:
     """How many of the client's arguments a method needs and takes."""
     least, most = 0, 0
     unlimited = False
@@ -156,4 +158,4 @@ def _arity(cls: type, func: Callable[..., Any], *, catch_all: bool) -> tuple[int
     given = 2 if catch_all else 1
     if most < given and not unlimited:
         raise TypeError(f"{cls.__qualname__}.{func.__name__}: takes too few arguments")
-    return max(least - given, 0), None if unlimited else most - given
+    return max(least - given, 0), UNLIMITED if unlimited else most - given

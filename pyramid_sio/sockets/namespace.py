@@ -48,7 +48,8 @@ class Connection:
     @property
     def remote_addr(self) -> str:
         """The address the connection was opened from."""
-        return self._session.handshake.address
+        address: str = self._session.handshake.address
+        return address
 
 
 class Namespace(Words):
@@ -105,7 +106,7 @@ class Namespace(Words):
         return f"<{type(self).__name__} {self.nsp.name} {self.sid}>"
 
     def admit(self) -> None:
-        """CONNECT has been sent: everything goes to the client from now on. Not for applications."""
+        """CONNECT has been sent: all goes to the client from now on. Not for applications."""
         held, self.out = self.out, self._client.session
         assert isinstance(held, Held)
         held.release()
@@ -170,9 +171,7 @@ class Namespace(Words):
 
     # Sending to this client.
 
-    def emit(
-        self, event: str, *args: Any, callback: Callable[..., Any] | None = None
-    ) -> None:
+    def emit(self, event: str, *args: Any, callback: Callable[..., Any] | None = None) -> None:
         """Send an event to this client. Never waits; any greenlet of the server may call.
 
         :param args: what JSON can express; bytes travel as binary attachments

@@ -48,7 +48,7 @@ class PollingTransport:
         "_finished",
         "_last_word",
         "_make_event",
-                "_parked",
+        "_parked",
         "_queue",
         "_resumed",
         "_size",

@@ -15,11 +15,8 @@ from ssl import SSLWantReadError, SSLWantWriteError
 from typing import TYPE_CHECKING, Any, Protocol
 
 import gevent
-from websockets.frames import DATA_OPCODES, Opcode
-from websockets.protocol import Protocol as WebSocketProtocol
-from websockets.protocol import Side
-from websockets.protocol import State as WebSocketState
 
+from pyramid_sio.engine.transports.library import Library, PeerClosed, WebSocketViolation
 from pyramid_sio.errors import DisconnectReason, ProtocolError, SlowClient
 from pyramid_sio.protocol.frames import (
     CLOSE,
@@ -40,10 +37,6 @@ if TYPE_CHECKING:
     from pyramid_sio.engine.session import Session
 
 logger = logging.getLogger(__name__)
-# The library logs each frame at DEBUG through its own logger; one without handlers keeps
-# payloads out of the application's log.
-_library_logger = logging.getLogger("pyramid_sio.engine.websockets")
-
 WOULD_BLOCK = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
 READ, WRITE = 1, 2
 RECEIVE_SIZE = 65536
@@ -51,8 +44,6 @@ RECEIVE_SIZE = 65536
 CORK_SIZE = 65536
 #: How long a client may take to answer a close frame, in seconds.
 CLOSE_WAIT = 2.0
-#: Messages below this many bytes are sent uncompressed.
-COMPRESS_FROM = 1024
 
 
 class IReceiver(Protocol):
@@ -79,7 +70,6 @@ class WebSocketTransport:
         "_corked",
         "_engine",
         "_finishing",
-        "_fragments",
         "_library",
         "_over",
         "_queue",
@@ -99,9 +89,9 @@ class WebSocketTransport:
         self._engine = engine
         self._sock = sock
         self._tls = hasattr(sock, "pending")
-        self._reader = FrameReader(engine.settings.max_http_buffer_size)
-        self._library: WebSocketProtocol | None = None
-        self._fragments: tuple[Opcode, bytearray] | None = None
+        limit = engine.settings.max_http_buffer_size
+        self._reader = FrameReader(limit)
+        self._library = Library(limit, extensions) if extensions else None
         #: None: nothing waits, a frame is sent directly.
         self._queue: deque[bytes | memoryview] | None = None
         self._queued = 0
@@ -111,8 +101,6 @@ class WebSocketTransport:
         self._over = False
         self._write_watcher: Any = None
         self._watcher = gevent.get_hub().loop.io(sock.fileno(), READ)
-        if extensions:
-            self._make_library().extensions = extensions
 
     def start(self, leftover: bytes) -> None:
         """Begin to read. ``leftover`` is what arrived together with the request."""
@@ -151,22 +139,19 @@ class WebSocketTransport:
             gevent.get_hub().loop.run_callback(self._on_readable)
 
     def _receive(self, data: bytes) -> None:
-        if self._finishing:
-            self._await_close(data)
-            return
         try:
             for item in self._reader.feed(data):
-                if isinstance(item, str):
+                if self._finishing:
+                    self._look_for_close(item)
+                elif isinstance(item, str):
                     self.receiver.receive_text(item)
                 elif isinstance(item, bytes):
                     self.receiver.receive_binary(item)
                 else:
                     self._receive_by_library(item.data)
-                if self._finishing:
-                    return
         except InvalidText as error:
             self._say_goodbye(frame_header(CLOSE, 2) + error.close_code.to_bytes(2, "big"))
-            self.receiver.refuse(_TransportError(str(error)))
+            self.receiver.refuse(error)
             return
         except ProtocolError as error:
             self.receiver.refuse(error)
@@ -175,50 +160,33 @@ class WebSocketTransport:
             logger.exception("closing a connection after an unexpected error")
             self._ended(DisconnectReason.TRANSPORT_ERROR)
             return
-        if self.receiver.hold_if_behind(len(data)):
+        if self.receiver.hold_if_behind(len(data)) and not self._finishing:
             self._watcher.stop()
 
-    def _make_library(self) -> WebSocketProtocol:
-        self._library = WebSocketProtocol(
-            Side.SERVER,
-            state=WebSocketState.OPEN,
-            max_size=self._engine.settings.max_http_buffer_size,
-            logger=_library_logger,
-        )
-        return self._library
-
     def _receive_by_library(self, data: bytes) -> None:
-        library = self._library or self._make_library()
-        library.receive_data(data)
-        for frame in library.events_received():
-            if frame.opcode in DATA_OPCODES:
-                self._collect(frame)
-        for out in library.data_to_send():
-            if out:
-                self._write(out)
-        if library.close_rcvd is not None:
+        if self._library is None:
+            self._library = Library(self._engine.settings.max_http_buffer_size, [])
+        try:
+            for item in self._library.receive(data):
+                if isinstance(item, str):
+                    self.receiver.receive_text(item)
+                else:
+                    self.receiver.receive_binary(item)
+        except PeerClosed:
+            self._write(self._library.to_send())
             self._ended(DisconnectReason.TRANSPORT_CLOSE)
-        elif library.close_sent is not None:
-            self._say_goodbye(None)
-            close = library.close_sent
-            self.receiver.refuse(_TransportError(f"close code {close.code}: {close.reason}"))
+            return
+        except WebSocketViolation:
+            self._say_goodbye(self._library.to_send())
+            raise
+        answer = self._library.to_send()
+        if answer and not self._finishing:
+            self._write(answer)
 
-    def _collect(self, frame: Any) -> None:
-        """Put fragments together; the library has checked their order and total size."""
-        if frame.opcode is not Opcode.CONT:
-            self._fragments = (frame.opcode, bytearray(frame.data))
-        elif self._fragments is not None:
-            self._fragments[1].extend(frame.data)
-        if frame.fin and self._fragments is not None:
-            (opcode, data), self._fragments = self._fragments, None
-            if opcode is Opcode.BINARY:
-                self.receiver.receive_binary(bytes(data))
-                return
-            try:
-                text = data.decode()
-            except UnicodeDecodeError as exc:
-                raise InvalidText("text message is not UTF-8") from exc
-            self.receiver.receive_text(text)
+    def _look_for_close(self, item: str | bytes | LibraryFrame) -> None:
+        """After our close frame only the client's is of interest: then both are done."""
+        if isinstance(item, LibraryFrame) and item.data[0] & OPCODE_BITS == CLOSE:
+            self._close()
 
     def resume(self) -> None:
         """Read on, after the handlers were too far behind."""
@@ -231,10 +199,11 @@ class WebSocketTransport:
 
     def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool:
         """Send now, or queue if the client does not keep up; False if it was dropped."""
-        frame = message.frame or message_frame(message)
         library = self._library
-        if library is not None and library.extensions and compress and len(frame) > COMPRESS_FROM:
-            frame = self._compressed(library, message)
+        if library is not None and library.compresses and compress:
+            frame = library.compressed(message)
+        else:
+            frame = message.frame or message_frame(message)
         if volatile and self._queue is not None and not self._corked:
             return False
         return self._write(frame)
@@ -249,13 +218,6 @@ class WebSocketTransport:
 
     def ping(self) -> None:
         self._write(b"\x81\x012")
-
-    def _compressed(self, library: WebSocketProtocol, message: Message) -> bytes:
-        if message.text is not None:
-            library.send_text(b"4" + message.text)
-        for blob in message.blobs:
-            library.send_binary(blob)
-        return b"".join(library.data_to_send())
 
     def _write(self, frame: bytes) -> bool:
         if self._queue is None:
@@ -368,16 +330,6 @@ class WebSocketTransport:
         self._engine.wheel.call_later(patience, self._close)
         self.resume()
 
-    def _await_close(self, data: bytes) -> None:
-        """After our close frame only the client's is of interest."""
-        try:
-            for item in self._reader.feed(data):
-                if isinstance(item, LibraryFrame) and item.data[0] & OPCODE_BITS == CLOSE:
-                    self._close()
-                    return
-        except ProtocolError:
-            self._close()
-
     def _lost(self) -> None:
         """Sending failed. The caller may be in the middle of a broadcast: tell them later."""
         self._close()
@@ -403,7 +355,3 @@ class WebSocketTransport:
                 watcher.close()
         self._write_watcher = None
         self._sock.close()
-
-
-class _TransportError(ProtocolError):
-    reason = DisconnectReason.TRANSPORT_ERROR
