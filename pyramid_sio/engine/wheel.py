@@ -11,11 +11,14 @@ on which nothing is due does not wake up at all.
 from __future__ import annotations
 
 import heapq
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import gevent
+
+logger = logging.getLogger(__name__)
 
 
 class Timed(Protocol):
@@ -70,12 +73,13 @@ class TimerWheel:
         """Call ``entry.on_time`` at ``when``; returns the tick that :meth:`remove` wants."""
         tick = int(when / self._resolution) + 1
         bucket = self._buckets.get(tick)
-        if bucket is None:
-            bucket = self._buckets[tick] = set()
-            heapq.heappush(self._ticks, tick)
-            if self._armed_for is None or tick < self._armed_for:
-                self._arm()
-        bucket.add(entry)
+        if bucket is not None:
+            bucket.add(entry)
+            return tick
+        self._buckets[tick] = {entry}
+        heapq.heappush(self._ticks, tick)
+        if self._armed_for is None or tick < self._armed_for:
+            self._arm()
         return tick
 
     def remove(self, entry: Timed, tick: int) -> None:
@@ -94,7 +98,10 @@ class TimerWheel:
         limit = now / self._resolution
         while self._ticks and self._ticks[0] <= limit:
             for entry in self._buckets.pop(heapq.heappop(self._ticks)):
-                entry.on_time(now)
+                try:
+                    entry.on_time(now)
+                except Exception:
+                    logger.exception("a timer failed: %r", entry)
         self._arm()
 
     def _arm(self) -> None:

@@ -1,0 +1,1 @@
+"""Transports, each with a session that writes down what it hears."""
