@@ -47,7 +47,7 @@ docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-bench: $(VENV)/.bench $(CLIENT)
+bench: $(VENV)/.demo
 	$(BIN)/python bench/run.py
 
 clean:

@@ -13,6 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from pyramid_sio.plugin.settings import SETTINGS
+from pyramid_sio.serve import OPTIONS
 from tests.support import ROOT, Program, free_port, wait_until
 
 
@@ -54,3 +55,10 @@ def test_development_ini_names_every_setting_with_its_default() -> None:
     said = dict(re.findall(r"^# sio\.(\w+) =[ ]?(.*)$", text, re.MULTILINE))
 
     assert said == {setting.name: setting.default for setting in SETTINGS}
+
+
+def test_server_page_names_every_option() -> None:
+    text = (ROOT / "docs" / "server.rst").read_text(encoding="utf-8")
+    headings = re.findall(r"^``\w+``(?:, ``\w+``)*$", text, re.MULTILINE)
+
+    assert set(re.findall(r"\w+", " ".join(headings))) == OPTIONS
