@@ -87,7 +87,7 @@ class ITransport(Protocol):
     def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool: ...
     def ping(self) -> None: ...
 
-    def finish(self) -> bool:
+    def finish(self, reason: DisconnectReason) -> bool:
         """End after what is queued; False if the session must be kept until that is fetched."""
 
     def abort(self, reason: DisconnectReason) -> None:
@@ -95,6 +95,9 @@ class ITransport(Protocol):
 
     def cork(self) -> None: ...
     def uncork(self) -> None: ...
+
+    def pause(self) -> None:
+        """Take in nothing of what the client sends."""
 
     def resume(self) -> None:
         """Take in what the client sends again."""

@@ -62,6 +62,8 @@ class Dispatcher:
         self._ready: deque[Lane] = deque()
         self._idle: list[_Worker] = []
         self._scheduled = False
+        #: The one that :meth:`_drain` has switched to.
+        self.current: _Worker | None = None
         # The loop's; known once there is work, so that creating a pool starts nothing.
         self._hub: Any = None
 
@@ -108,7 +110,9 @@ class Dispatcher:
             else:
                 return
             worker.stop_at = stop
+            self.current = worker
             worker.switch()
+            self.current = None
             if worker.lane is not None:
                 # Its handler waits: what it has sent so far must not wait with it.
                 worker.lane.owner.uncork()
@@ -126,6 +130,9 @@ class Dispatcher:
 
     def park(self, worker: _Worker) -> bool:
         """For workers: wait for more; False if there are enough waiting already."""
+        if self._ready:
+            # All were busy when these lanes had to be left.
+            self._schedule()
         if len(self._idle) >= KEPT_IDLE:
             self.running -= 1
             return False
@@ -163,8 +170,10 @@ class _Worker(greenlet):
             self.lane = lane
             self._work(lane)
             self.lane = None
-            if time.monotonic() > self.stop_at and not pool.park(self):
-                return
+            # Whose handler had to wait is on its own: nobody would uncork the next lane for it.
+            if pool.current is not self or time.monotonic() > self.stop_at:
+                if not pool.park(self):
+                    return
 
     def _work(self, lane: Lane) -> None:
         jobs = lane.jobs
@@ -177,7 +186,7 @@ class _Worker(greenlet):
                 func(*args)
             except GreenletExit:
                 logger.debug("a handler was killed")
-            except Exception:
+            except (Exception, gevent.Timeout):
                 logger.exception("unhandled error in %r", func)
             if jobs and time.monotonic() > self.stop_at:
                 break

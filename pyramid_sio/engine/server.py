@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
+from gevent.monkey import get_original
 
 from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.engine.dispatcher import Dispatcher
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from pyramid_sio.interfaces import IEngineHandler, IHandshake, ISession
     from pyramid_sio.protocol.request import EngineRequest
 
-logger = logging.getLogger(__name__)
+# Patched, it would tell greenlets apart, not threads.
+get_thread_id: Callable[[], int] = get_original("_thread", "get_ident")
 
 #: Random bytes in a session id: 120 bits, 20 characters.
 ID_BYTES = 15
@@ -81,6 +83,9 @@ class EngineServer:
         self.clock = self.wheel.clock
         self.dispatcher = Dispatcher(settings.max_handlers)
         self.complaints = Complaints(logging.getLogger("pyramid_sio.engine"))
+        # The thread that opened the first session owns all of them.
+        self._thread: int | None = None
+        self._loop: Any = None
         #: True once the server is going down: no new session is opened.
         self.stopping = False
 
@@ -92,6 +97,16 @@ class EngineServer:
 
     def __repr__(self) -> str:
         return f"<EngineServer with {len(self.sessions)} sessions>"
+
+    def in_loop(self, func: Callable[..., Any], *args: Any) -> None:
+        """Run ``func(*args)``, which must not wait, in the thread that owns the sessions.
+
+        The one entrance for other threads: from them it runs soon, from the loop's own at once.
+        """
+        if self._thread is None or self._thread == get_thread_id():
+            func(*args)
+        else:
+            self._loop.run_callback_threadsafe(func, *args)
 
     def find(self, request: EngineRequest) -> Session:
         """The session a request names.
@@ -158,11 +173,14 @@ class EngineServer:
         else:
             # The specification wants it accepted and closed, and the session left alone.
             transport.receiver = Rejected()
-            transport.finish()
+            transport.finish(DisconnectReason.FORCED_CLOSE)
 
     def _new_session(self, handshake: IHandshake) -> Session:
         if self.stopping:
             raise RequestRefused("Server is shutting down")
+        if self._thread is None:
+            self._thread = get_thread_id()
+            self._loop = gevent.get_hub().loop
         return Session(secrets.token_urlsafe(ID_BYTES), self, handshake)
 
     def _open(self, session: Session, transport: Any) -> None:
@@ -188,6 +206,8 @@ class EngineServer:
         :returns: True if everything ended in time
         """
         self.stopping = True
+        for session in list(self.sessions.values()):
+            session.transport.pause()
         self.dispatcher.wait_idle(patience / 2)
         for session in list(self.sessions.values()):
             session.close(DisconnectReason.SERVER_SHUTTING_DOWN)

@@ -186,7 +186,7 @@ class Session:
             return
         self.connection.state = State.CLOSING
         self.handler.on_close(reason)
-        if self.transport.finish():
+        if self.transport.finish(reason):
             self._forget()
         else:
             self.call_later(self.engine.settings.close_timeout, self._give_up)
@@ -229,7 +229,9 @@ class Session:
         self.connection.complete_upgrade(self.engine.clock())
         transport.adopt(self, old.hand_over())
         self._rearm()
-        if self.connection.state is State.CLOSING and transport.finish():
+        if self.connection.state is State.CLOSING and transport.finish(
+            DisconnectReason.FORCED_CLOSE
+        ):
             self._forget()
 
     def release_poll(self) -> None:
@@ -287,4 +289,5 @@ class Session:
 
     def resume(self) -> None:
         """The handlers have caught up. Called by the dispatcher."""
-        self.transport.resume()
+        if not self.engine.stopping:
+            self.transport.resume()

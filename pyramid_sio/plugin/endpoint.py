@@ -6,7 +6,7 @@ Upstream: ``plugin.includeme``. Downstream: everything else.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gevent.event import Event
@@ -52,6 +52,7 @@ class Endpoint:
             invoker=Invoker(registry),
             adapter_factory=MemoryAdapter,
             make_event=Event,
+            in_loop=self._in_loop,
             encoder=Encoder(default),
             connect_timeout=values["connect_timeout"],
             attachment_timeout=values["upgrade_timeout"],
@@ -65,6 +66,9 @@ class Endpoint:
         self.engine = EngineServer(
             EngineSettings(**{name: values[name] for name in names}), self.sio.accept
         )
+
+    def _in_loop(self, func: Callable[..., None], *args: Any) -> None:
+        self.engine.in_loop(func, *args)
 
     def announce(self) -> None:
         """Log what is enabled."""

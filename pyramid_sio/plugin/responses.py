@@ -37,14 +37,14 @@ class PayloadResponse(Response):  # type: ignore[misc]
         super().__init__(body, content_type="text/plain", charset="UTF-8")
         self.headers["Cache-Control"] = "no-store"
 
-    def compress_for(self, request: Request) -> None:
-        """Compress the body in the way the client likes best, if it likes any."""
+    def compress_for(self, request: Request, body: bytes) -> None:
+        """Compress ``body`` in the way the client likes best, if it likes any."""
         offers = request.accept_encoding.acceptable_offers(("gzip", "deflate"))
         if not offers or "Accept-Encoding" not in request.headers:
             return
         name = offers[0][0]
         # zlib's format is what HTTP calls deflate; 16 more bits ask for gzip's.
-        self.body = zlib.compress(self.body, wbits=31 if name == "gzip" else 15)
+        self.body = zlib.compress(body, wbits=31 if name == "gzip" else 15)
         self.content_encoding = name
 
 
@@ -76,7 +76,7 @@ class PollResponse(PayloadResponse):
         self.body = payload.body
         if payload.compress and self._threshold is not None:
             if len(payload.body) >= self._threshold:
-                self.compress_for(self._request)
+                self.compress_for(self._request, payload.body)
         result: Iterable[bytes] = super().__call__(environ, start_response)
         return result
 

@@ -223,10 +223,11 @@ class Broadcast(Words):
         """
         check_event(event)
         packet = SocketPacket(SocketType.EVENT, self._nsp.name, (event, *args))
+        in_loop = self._nsp.server.in_loop
         if self._origin is not None and not self._selected:
-            self._origin.send_packet(packet, self._flags)
+            in_loop(self._origin.send_packet, packet, self._flags)
         else:
-            self._nsp.adapter.broadcast(packet, self._final_target(), self._flags)
+            in_loop(self._nsp.adapter.broadcast, packet, self._final_target(), self._flags)
 
     def send(self, *args: Any) -> None:
         """Send an event named ``message``."""

@@ -6,7 +6,7 @@ Downstream: ``out`` takes what it sends; the namespace's adapter knows its rooms
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.errors import DisconnectReason, SessionClosed
@@ -172,7 +172,7 @@ class Namespace(Words):
     # Sending to this client.
 
     def emit(self, event: str, *args: Any, callback: Callable[..., Any] | None = None) -> None:
-        """Send an event to this client. Never waits; any greenlet of the server may call.
+        """Send an event to this client. Never waits; any greenlet, any thread may call.
 
         :param args: what JSON can express; bytes travel as binary attachments
         :param callback: called with the client's acknowledgement, in a handler's greenlet;
@@ -182,15 +182,19 @@ class Namespace(Words):
         """
         check_event(event)
         if callback is None:
-            self.out.send(self._client.codec.encode_event(self.nsp.name, (event, *args)))
-            return
-        session = self._client.session
+            message = self._client.codec.encode_event(self.nsp.name, (event, *args))
+            self.nsp.server.in_loop(self.out.send, message)
+        else:
+            self.nsp.server.in_loop(self._emit_with_ack, (event, *args), callback)
 
-        def resolve(answer: Any) -> None:
+    def _emit_with_ack(self, args: Sequence[Any], callback: Callable[..., Any]) -> None:
+        client = self._client
+
+        def resolve(answer: Sequence[Any] | None) -> None:
             if answer is not None:
-                session.submit(callback, *answer)
+                client.session.submit(client.run_job, self, callback, answer)
 
-        packet = SocketPacket(SocketType.EVENT, self.nsp.name, (event, *args))
+        packet = SocketPacket(SocketType.EVENT, self.nsp.name, args)
         self.send_packet(packet._replace(id=self.expect_ack(resolve, None)), DEFAULT_FLAGS)
 
     def call(self, event: str, *args: Any, timeout: float | None = None) -> Any:

@@ -53,6 +53,7 @@ class SioServer(Verbs):
     :param invoker: runs the application's code
     :param adapter_factory: makes the rooms of a namespace
     :param make_event: makes something to wait on
+    :param in_loop: runs a function in the thread that owns the connections
     :param encoder: turns packets into messages
     :param connect_timeout: seconds a connection may take to enter a namespace
     :param attachment_timeout: seconds the attachments of one packet may take
@@ -69,6 +70,7 @@ class SioServer(Verbs):
         invoker: IInvoker,
         adapter_factory: Callable[[dict[str, Namespace]], IAdapter],
         make_event: Callable[[], Any],
+        in_loop: Callable[..., None],
         encoder: Encoder,
         connect_timeout: float,
         attachment_timeout: float,
@@ -81,6 +83,7 @@ class SioServer(Verbs):
         self.invoker = invoker
         self.adapter_factory = adapter_factory
         self.make_event = make_event
+        self.in_loop = in_loop
         self.encoder = encoder
         self.connect_timeout = connect_timeout
         self.attachment_timeout = attachment_timeout

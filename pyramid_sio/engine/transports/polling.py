@@ -163,7 +163,7 @@ class PollingTransport:
             self._queue.append(NOOP)
             self._wake()
 
-    def finish(self) -> bool:
+    def finish(self, reason: DisconnectReason) -> bool:
         """Say goodbye behind what is queued; True if nothing more is to be done."""
         idle = self._parked is None
         self._finished = True
@@ -188,6 +188,9 @@ class PollingTransport:
         self._wake()
         self.resume()
         return queue
+
+    def pause(self) -> None:
+        """Nothing to do: a POST whose handlers are behind is not answered."""
 
     def resume(self) -> None:
         if self._resumed is not None:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from pyramid_sio.engine.session import Session
 
 logger = logging.getLogger(__name__)
+_SHUT_DOWN = DisconnectReason.SERVER_SHUTTING_DOWN
+_GOING_AWAY = frame_header(CLOSE, 2) + (1001).to_bytes(2, "big")
 WOULD_BLOCK = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
 READ, WRITE = 1, 2
 RECEIVE_SIZE = 65536
@@ -160,8 +162,8 @@ class WebSocketTransport:
             logger.exception("closing a connection after an unexpected error")
             self._ended(DisconnectReason.TRANSPORT_ERROR)
             return
-        if self.receiver.hold_if_behind(len(data)) and not self._finishing:
-            self._watcher.stop()
+        if self.receiver.hold_if_behind(len(data)):
+            self.pause()
 
     def _receive_by_library(self, data: bytes) -> None:
         if self._library is None:
@@ -187,6 +189,11 @@ class WebSocketTransport:
         """After our close frame only the client's is of interest: then both are done."""
         if isinstance(item, LibraryFrame) and item.data[0] & OPCODE_BITS == CLOSE:
             self._close()
+
+    def pause(self) -> None:
+        """Leave what the client sends to TCP, which makes it wait."""
+        if not self._finishing:
+            self._watcher.stop()
 
     def resume(self) -> None:
         """Read on, after the handlers were too far behind."""
@@ -302,9 +309,9 @@ class WebSocketTransport:
 
     # The end.
 
-    def finish(self) -> bool:
+    def finish(self, reason: DisconnectReason) -> bool:
         """Write what is queued, then a close frame; True: the session need not wait for it."""
-        self._say_goodbye(frame_header(CLOSE, 0))
+        self._say_goodbye(_GOING_AWAY if reason is _SHUT_DOWN else frame_header(CLOSE, 0))
         return True
 
     def abort(self, reason: DisconnectReason) -> None:
