@@ -211,7 +211,8 @@ class Server(Program):
     def __init__(
         self, app: str, ini: Path, *, server: Mapping[str, object], settings: Mapping[str, object]
     ) -> None:
-        self.host, self.port = "127.0.0.1", free_port()
+        self.host = "127.0.0.1"
+        self.port = int(str(server["port"])) if "port" in server else free_port()
         self.unix_socket = str(server["unix_socket"]) if "unix_socket" in server else None
         scheme = "https" if "certfile" in server else "http"
         self.url = f"{scheme}://{self.host}:{self.port}"

@@ -99,7 +99,8 @@ class PollingTransport:
                 packets.append(item)
         compress = self._compress
         self._clear()
-        if self._finished:
+        if self._finished and not packets:
+            # Alone: clients act on it before they act on what came with it.
             packets.append(self._last_word)
             self.session.said_goodbye(self)
         return Payload(join_payload(packets), compress)
@@ -165,10 +166,10 @@ class PollingTransport:
 
     def finish(self, reason: DisconnectReason) -> bool:
         """Say goodbye behind what is queued; True if nothing more is to be done."""
-        idle = self._parked is None
+        told_at_once = self._parked is not None and not self._queue
         self._finished = True
         self._wake()
-        return not idle
+        return told_at_once
 
     def abort(self, reason: DisconnectReason) -> None:
         """Over: a waiting poll is released, what is queued is dropped."""

@@ -1,0 +1,1 @@
+"""Real servers, real clients: what only shows when bytes travel."""

@@ -1,0 +1,54 @@
+"""Servers and a Node.js that many tests share: starting one takes longer than most tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from tests.functional.scenarios import Scenarios
+from tests.support import Node, Server
+
+APP = "tests.functional.app:main"
+
+
+@pytest.fixture(scope="session")
+def serve_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Starts servers that last as long as the session."""
+    with ExitStack() as running:
+
+        def start(app: str = APP, **sio: object) -> Server:
+            ini = tmp_path_factory.mktemp("shared") / "server.ini"
+            values = {f"sio.{key}": value for key, value in sio.items()}
+            server = Server(app, ini, server={}, settings=values)
+            running.enter_context(closing(server))
+            server.wait_ready()
+            return server
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def server(serve_shared: Callable[..., Server]) -> Server:
+    """The test application with the usual patience."""
+    return serve_shared()
+
+
+@pytest.fixture(scope="session")
+def lively_server(serve_shared: Callable[..., Server]) -> Server:
+    """One whose heartbeat is quick: a ping every 0.3 s, and 0.4 s to answer it."""
+    return serve_shared(ping_interval=0.3, ping_timeout=0.4)
+
+
+@pytest.fixture(scope="session")
+def hasty_server(serve_shared: Callable[..., Server]) -> Server:
+    """One that waits for nobody: half a second to enter a namespace, or to upgrade."""
+    return serve_shared(connect_timeout=0.5, upgrade_timeout=0.5)
+
+
+@pytest.fixture(scope="session")
+def scenarios() -> Iterator[Scenarios]:
+    """Scenarios of the official client, in one Node.js for all of them."""
+    with closing(Node()) as node:
+        yield Scenarios(node.start("scenarios.js"))
