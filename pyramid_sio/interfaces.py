@@ -6,7 +6,7 @@ and ``plugin`` wires them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from zope.interface import Interface
@@ -169,6 +169,13 @@ class IAdapter(Protocol):
     def broadcast_with_ack(
         self, packet: SocketPacket, target: ITarget, flags: IFlags
     ) -> Iterable[Any]: ...
+    def join(self, target: ITarget, rooms: Iterable[str]) -> None: ...
+    def leave(self, target: ITarget, rooms: Iterable[str]) -> None: ...
+    def disconnect(self, target: ITarget, close: bool) -> None: ...
+
+    def server_side_emit(self, args: Sequence[Any], timeout: float | None) -> list[Any]:
+        """Say something to the other servers; with a time-out, wait for their answers."""
+
     def close(self) -> None: ...
 
 

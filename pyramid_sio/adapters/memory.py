@@ -5,8 +5,8 @@ Upstream: ``sockets`` joins, leaves and broadcasts. Downstream: each receiver's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.protocol.packets import Message, SocketPacket
 
@@ -82,6 +82,7 @@ class MemoryAdapter:
             message = messages.get(codec)
             if message is None:
                 message = messages[codec] = codec.encode(packet)
+                message.packet = packet
             socket.out.send(message, volatile, compress)
 
     def broadcast_with_ack(
@@ -94,7 +95,27 @@ class MemoryAdapter:
             message = messages.get(socket.codec)
             if message is None:
                 message = messages[socket.codec] = socket.codec.encode(packet)
+                message.packet = packet
             socket.out.send(message, flags.volatile, flags.compress)
+
+    def join(self, target: ITarget, rooms: Iterable[str]) -> None:
+        """Make everybody selected join rooms."""
+        for socket in self.select(target):
+            socket.join(*rooms)
+
+    def leave(self, target: ITarget, rooms: Iterable[str]) -> None:
+        """Make everybody selected leave rooms."""
+        for socket in self.select(target):
+            socket.leave(*rooms)
+
+    def disconnect(self, target: ITarget, close: bool) -> None:
+        """Disconnect everybody selected."""
+        for socket in self.select(target):
+            socket.disconnect(close)
+
+    def server_side_emit(self, args: Sequence[Any], timeout: float | None) -> list[Any]:
+        """Tell the other servers: there are none, so nobody answers."""
+        return []
 
     def close(self) -> None:
         """Forget everybody."""

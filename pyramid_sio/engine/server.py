@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -71,16 +72,21 @@ class EngineServer:
     due, dispatchers exist once there is work.
 
     :param handler_factory: called with each new session; what it returns hears the session
+    :param clock: returns seconds, monotonic; replaced in tests
     """
 
     def __init__(
-        self, settings: EngineSettings, handler_factory: Callable[[ISession], IEngineHandler]
+        self,
+        settings: EngineSettings,
+        handler_factory: Callable[[ISession], IEngineHandler],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
         self.handler_factory = handler_factory
         self.sessions: dict[str, Session] = {}
-        self.wheel = TimerWheel(resolution=self._resolution(settings))
-        self.clock = self.wheel.clock
+        self.wheel = TimerWheel(self._resolution(settings), clock)
+        self.clock = clock
         self.dispatcher = Dispatcher(settings.max_handlers)
         self.complaints = Complaints(logging.getLogger("pyramid_sio.engine"))
         # The thread that opened the first session owns all of them.

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import venusian
 
+from pyramid_sio.plugin.patterns import Path
 from pyramid_sio.sockets.namespace import Namespace
 
 _C = TypeVar("_C", bound=type[Namespace])
@@ -18,7 +19,9 @@ class sio_namespace:  # noqa: N801 - a decorator, named like Pyramid's own
     Does nothing until ``config.scan()`` comes by; ``config.add_sio_namespace`` is the same
     without scanning.
 
-    :param path: ``'/chat'``; ``'/'`` is the namespace clients connect to by default
+    :param path: ``'/chat'``; ``'/'`` is the namespace clients connect to by default; a route
+        pattern ``'/doc/{id}'``, a compiled regex (whole names) or a function ``(name, auth)``
+        stands for many, each made when a client asks for it
     :param permission: what a client's user must have to enter; None: the application's
         default permission, if it has one; ``NO_PERMISSION_REQUIRED``: nothing
     :param factory: makes the context that permissions are checked on, from a request; None:
@@ -29,7 +32,7 @@ class sio_namespace:  # noqa: N801 - a decorator, named like Pyramid's own
 
     def __init__(
         self,
-        path: str,
+        path: Path,
         *,
         permission: str | None = None,
         factory: Callable[[Any], Any] | str | None = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyramid.exceptions import ConfigurationError
 
 from pyramid_sio.interfaces import IEndpoint
+from pyramid_sio.plugin.patterns import Path, parse_path
 from pyramid_sio.sockets.namespace import Namespace
 from pyramid_sio.sockets.server import Definition
 
@@ -20,7 +21,7 @@ EVENTS_CATEGORY = "socket.io events"
 
 def add_sio_namespace(
     config: Configurator,
-    path: str,
+    path: Path,
     cls: type[Namespace] | str,
     *,
     permission: str | None = None,
@@ -30,7 +31,8 @@ def add_sio_namespace(
 
     Two for one path conflict; that of the including application wins over an included one.
 
-    :param path: ``'/chat'``; ``'/'`` is the main namespace
+    :param path: ``'/chat'``; ``'/'`` is the main namespace; a pattern, a regex or a function
+        for many: see ``plugin.patterns``
     :param cls: derived from ``Namespace``, or its dotted name
     :param permission: see ``sio_namespace``
     :param factory: see ``sio_namespace``
@@ -39,12 +41,9 @@ def add_sio_namespace(
     cls = config.maybe_dotted(cls)
     if not (isinstance(cls, type) and issubclass(cls, Namespace)):
         raise ConfigurationError(f"{cls!r} is not derived from pyramid_sio.Namespace")
-    if any(mark in path for mark in "{},?"):
-        raise ConfigurationError(
-            f"{path!r} is no namespace's name: one is like '/chat', without any of {{ }} , ?"
-        )
+    title, match = parse_path(path)
     try:
-        definition = Definition(path, cls, permission, config.maybe_dotted(factory))
+        definition = Definition(title, cls, permission, config.maybe_dotted(factory), match)
     except TypeError as exc:
         raise ConfigurationError(str(exc)) from None
 

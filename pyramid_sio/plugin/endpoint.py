@@ -61,6 +61,7 @@ class Endpoint:
             max_attachments=values["max_attachments"],
             max_attachment_bytes=values["max_attachments"] * values["max_http_buffer_size"],
             max_held=values["max_buffer_size"],
+            keep_empty=not values["cleanup_empty_child_namespaces"],
         )
         names = EngineSettings.__dataclass_fields__
         self.engine = EngineServer(

@@ -218,6 +218,13 @@ SETTINGS: tuple[Setting, ...] = (
         "that says why, to refuse it.",
     ),
     Setting(
+        "cleanup_empty_child_namespaces",
+        asbool,
+        "true",
+        "Whether a namespace that came from a pattern ends with its last client. Clients choose "
+        "the names, so keeping them lets memory grow.",
+    ),
+    Setting(
         "json_default",
         str,
         "",

@@ -70,11 +70,13 @@ class Message:
     :param blobs: the binary messages that follow it, in order
     """
 
-    __slots__ = ("blobs", "frame", "polled", "text")
+    __slots__ = ("blobs", "frame", "packet", "polled", "text")
 
     def __init__(self, text: bytes | None, blobs: Sequence[bytes] = ()) -> None:
         self.text = text
         self.blobs = blobs
+        #: What was encoded, where somebody may want to look at it on its way.
+        self.packet: SocketPacket | None = None
         #: WebSocket bytes, unmasked and uncompressed, by whoever sends it first there.
         self.frame: bytes | None = None
         #: The packets of a polling payload, by whoever sends it first there.

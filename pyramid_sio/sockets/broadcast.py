@@ -259,18 +259,17 @@ class Broadcast(Words):
 
     def join(self, *rooms: str) -> None:
         """Make everybody selected join rooms."""
-        for socket in self.fetch():
-            socket.join(*rooms)
+        names = room_names(rooms)
+        self._nsp.server.in_loop(self._nsp.adapter.join, self._final_target(), names)
 
     def leave(self, *rooms: str) -> None:
         """Make everybody selected leave rooms."""
-        for socket in self.fetch():
-            socket.leave(*rooms)
+        names = room_names(rooms)
+        self._nsp.server.in_loop(self._nsp.adapter.leave, self._final_target(), names)
 
     def disconnect(self, close: bool = False) -> None:
         """Disconnect everybody selected; ``close`` ends the whole connection of each."""
-        for socket in self.fetch():
-            socket.disconnect(close)
+        self._nsp.server.in_loop(self._nsp.adapter.disconnect, self._final_target(), close)
 
     def _final_target(self) -> Target:
         if self._origin is None:

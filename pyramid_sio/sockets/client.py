@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pyramid_sio.interfaces import ISession
     from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.server import SioServer
+    from pyramid_sio.sockets.taps import Taps
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ class Client:
 
     def _connect(self, name: str, auth: dict[str, Any] | None) -> None:
         try:
-            nsp = self.server.find(name)
+            nsp = self.server.find(name, auth)
             if nsp is None:
                 raise ConnectRefused("Invalid namespace")
             socket = nsp.definition.cls(self, nsp, secrets.token_urlsafe(ID_BYTES), auth)
@@ -187,6 +188,8 @@ class Client:
 
     def _enter(self, socket: Namespace, auth: dict[str, Any] | None) -> None:
         self.server.invoker.admit(socket)
+        for middleware in tuple(socket.nsp.middlewares):
+            self.server.invoker.invoke(socket, middleware, (socket,))
         self.server.invoker.invoke(socket, socket.on_connect, (auth,))
         name = socket.nsp.name
         self.sockets[name] = socket
@@ -206,6 +209,26 @@ class Client:
         socket = self.sockets.get(name)
         if socket is None:
             return
+        if socket.taps is not None:
+            self._run_tapped_event(socket, socket.taps, data, id)
+        else:
+            self._handle(socket, data, id)
+
+    def _run_tapped_event(
+        self, socket: Namespace, taps: Taps, data: list[Any], id: int | None
+    ) -> None:
+        """Show the event to whoever listens to all, and let filters judge it."""
+        event = data[0]
+        try:
+            if not self.server.invoker.invoke(socket, taps.take_in, (data,)):
+                return
+        except Exception as exc:  # noqa: BLE001 - whatever the application raises
+            self._event_failed(socket, event, exc, id)
+            return
+        self._handle(socket, data, id)
+
+    def _handle(self, socket: Namespace, data: list[Any], id: int | None) -> None:
+        name = socket.nsp.name
         event = data[0]
         table = socket.nsp.definition.table
         handler = table.by_event.get(event) or table.find(event)

@@ -19,6 +19,8 @@ from pyramid_sio.protocol.socket_v5 import RESERVED_EVENTS
 MARK = "__sio_events__"
 #: Methods with a meaning of their own: never event handlers.
 HOOKS = frozenset(("on_connect", "on_disconnect", "on_error"))
+#: Methods of the base class that only look like handlers; nobody may replace them by one.
+TAKEN = frozenset(("on_any", "on_any_outgoing"))
 CATCH_ALL = "*"
 #: What ``*args`` takes: more than any packet has.
 UNLIMITED = sys.maxsize
@@ -124,11 +126,22 @@ def _handlers_of(cls: type) -> Iterator[Handler]:
         if not inspect.isfunction(func):
             continue
         marks = _inherited_marks(cls, name)
-        if not marks and name.startswith("on_") and name not in HOOKS:
+        if name in TAKEN:
+            _check_not_replaced(cls, name)
+        elif not marks and name.startswith("on_") and name not in HOOKS:
             marks = (Mark(name[3:], None, True),)
         for mark in marks:
             least, most = _arity(cls, func, catch_all=mark.event == CATCH_ALL)
             yield Handler(func, *mark, least, most)
+
+
+def _check_not_replaced(cls: type, name: str) -> None:
+    owner = next(base for base in cls.__mro__ if name in vars(base))
+    if not owner.__module__.startswith("pyramid_sio."):
+        raise TypeError(
+            f"{cls.__qualname__}.{name}: this name is taken; handle the event by a method of "
+            f"another name, marked @on({name[3:]!r})"
+        )
 
 
 def _inherited_marks(cls: type, name: str) -> tuple[Mark, ...]:

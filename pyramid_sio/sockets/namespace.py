@@ -13,6 +13,7 @@ from pyramid_sio.errors import DisconnectReason, SessionClosed
 from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
 from pyramid_sio.sockets.acks import Answer, PendingAcks, Resolve
 from pyramid_sio.sockets.broadcast import Broadcast, Flags, Words, check_event, room_names
+from pyramid_sio.sockets.taps import Tappable, TappedOut, Taps
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import IHandshake, IOut, ISession
@@ -52,7 +53,7 @@ class Connection:
         return address
 
 
-class Namespace(Words):
+class Namespace(Words, Tappable):
     """One client in one namespace. Derive from it and mark it with ``@sio_namespace``.
 
     Methods named ``on_<event>`` handle events; what they return is the acknowledgement:
@@ -75,7 +76,6 @@ class Namespace(Words):
         "context",
         "matchdict",
         "nsp",
-        "out",
         "recovered",
         "sid",
     )
@@ -88,7 +88,7 @@ class Namespace(Words):
         #: What the client passed as ``auth``, a dict; or None.
         self.auth = auth
         #: What a namespace's path pattern matched.
-        self.matchdict: Mapping[str, str] = {}
+        self.matchdict: Mapping[str, Any] = nsp.matchdict
         #: What permissions are checked on: made by the namespace's ``factory``.
         self.context: Any = None
         #: True if the client missed nothing since its last connection.
@@ -101,15 +101,29 @@ class Namespace(Words):
         self._jobs: set[Any] | None = None
         self._data: dict[str, Any] | None = None
         self._ended = False
+        #: Listeners and filters for all events. Not for applications.
+        self.taps: Taps | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.nsp.name} {self.sid}>"
 
     def admit(self) -> None:
         """CONNECT has been sent: all goes to the client from now on. Not for applications."""
-        held, self.out = self.out, self._client.session
+        held = self._way
         assert isinstance(held, Held)
+        self._go_by(self._client.session)
         held.release()
+
+    @property
+    def _way(self) -> IOut:
+        """``out``, without whoever listens on the way."""
+        return self.out.way if isinstance(self.out, TappedOut) else self.out
+
+    def _go_by(self, way: IOut) -> None:
+        if isinstance(self.out, TappedOut):
+            self.out.way = way
+        else:
+            self.out = way
 
     # Hooks.
 
@@ -134,7 +148,7 @@ class Namespace(Words):
     @property
     def connected(self) -> bool:
         """True from after ``on_connect`` until the client is gone."""
-        return not isinstance(self.out, Held | Gone) and self._client.session.is_open
+        return not isinstance(self._way, Held | Gone) and self._client.session.is_open
 
     @property
     def socket(self) -> Connection:
@@ -181,9 +195,12 @@ class Namespace(Words):
         :raises TypeError: for an argument that cannot be sent
         """
         check_event(event)
-        if callback is None:
+        if callback is None and self.taps is None:
             message = self._client.codec.encode_event(self.nsp.name, (event, *args))
             self.nsp.server.in_loop(self.out.send, message)
+        elif callback is None:
+            packet = SocketPacket(SocketType.EVENT, self.nsp.name, (event, *args))
+            self.nsp.server.in_loop(self.send_packet, packet, DEFAULT_FLAGS)
         else:
             self.nsp.server.in_loop(self._emit_with_ack, (event, *args), callback)
 
@@ -228,11 +245,12 @@ class Namespace(Words):
     def send_packet(self, packet: SocketPacket, flags: Flags) -> bool:
         """Encode and send one packet. Not for applications."""
         message = self._client.codec.encode(packet)
+        message.packet = packet
         return self.out.send(message, flags.volatile, flags.compress)
 
     def expect_ack(self, resolve: Resolve, timeout: float | None) -> int:
         """Register for an acknowledgement; returns its id. Not for applications."""
-        id = self.nsp.next_ack_id()
+        id = self.nsp.server.next_ack_id()
         self.expect_shared_ack(id, resolve, timeout)
         return id
 
@@ -256,7 +274,7 @@ class Namespace(Words):
     def join(self, *rooms: str) -> None:
         """Enter rooms; they need not exist. Does nothing once the client is gone."""
         names = room_names(rooms) - {self.sid}
-        if not isinstance(self.out, Gone) and names:
+        if not isinstance(self._way, Gone) and names:
             if self._rooms is None:
                 self._rooms = set()
             self._rooms |= names
@@ -265,7 +283,7 @@ class Namespace(Words):
     def leave(self, *rooms: str) -> None:
         """Leave rooms; harmless for those it is not in."""
         names = room_names(rooms)
-        if self._rooms is not None and not isinstance(self.out, Gone):
+        if self._rooms is not None and not isinstance(self._way, Gone):
             self._rooms -= names
             self.nsp.adapter.remove(self, names)
 
@@ -295,7 +313,7 @@ class Namespace(Words):
 
         Events that arrived before may still be handled.
         """
-        self.out = Gone()
+        self._go_by(Gone())
         self.nsp.remove(self)
         if self._acks is not None:
             self._acks.resolve_all()

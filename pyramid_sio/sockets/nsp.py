@@ -5,7 +5,8 @@ Upstream: ``sockets.server`` keeps one for each name. Downstream: its adapter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.protocol.packets import SocketPacket, SocketType
@@ -17,22 +18,46 @@ if TYPE_CHECKING:
     from pyramid_sio.sockets.server import Definition, SioServer
 
 
+#: Called with a client that wants in; raises ``ConnectRefused`` to refuse it.
+Middleware = Callable[["Namespace"], Any]
+
+
 class Nsp(Verbs):
     """``sio.of('/chat')``, and ``self.nsp`` in a handler: everybody in a namespace.
 
     :param definition: what was declared for it
+    :param matchdict: what the declared pattern matched in its name
     """
 
-    __slots__ = ("_last_ack_id", "adapter", "definition", "name", "server", "sockets")
+    __slots__ = (
+        "__weakref__",
+        "_server_listeners",
+        "adapter",
+        "definition",
+        "matchdict",
+        "middlewares",
+        "name",
+        "server",
+        "sockets",
+    )
 
-    def __init__(self, name: str, server: SioServer, definition: Definition) -> None:
+    def __init__(
+        self,
+        name: str,
+        server: SioServer,
+        definition: Definition,
+        matchdict: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self.name = name
         self.server = server
         self.definition = definition
+        self.matchdict = matchdict
+        #: Called with each client that wants in, before its ``on_connect``.
+        self.middlewares: list[Middleware] = []
+        self._server_listeners: dict[str, list[Callable[..., Any]]] = {}
         #: The connections by ``sid``.
         self.sockets: dict[str, Namespace] = {}
         self.adapter: IAdapter = server.adapter_factory(self.sockets)
-        self._last_ack_id = -1
 
     def __repr__(self) -> str:
         return f"<Nsp {self.name} with {len(self.sockets)} connections>"
@@ -40,10 +65,39 @@ class Nsp(Verbs):
     def chain(self) -> Broadcast:
         return Broadcast(self)
 
-    def next_ack_id(self) -> int:
-        """Acknowledgement ids count up from 0 in each namespace."""
-        self._last_ack_id += 1
-        return self._last_ack_id
+    def use(self, middleware: Middleware) -> None:
+        """Call ``middleware(socket)`` for each client that wants in, before ``on_connect``.
+
+        Several are called in the order in which they were added. One that raises
+        ``ConnectRefused`` refuses the client, with the data that carries.
+        """
+        self.middlewares.append(middleware)
+
+    def on_server(self, event: str, listener: Callable[..., Any]) -> None:
+        """Call ``listener(*args)`` for what other servers send by ``server_side_emit``."""
+        self._server_listeners.setdefault(event, []).append(listener)
+
+    def receive_from_server(self, event: str, args: Sequence[Any]) -> Any:
+        """Another server of the cluster says something; the first answer that is not None.
+
+        Called by adapters.
+        """
+        answer = None
+        for listener in tuple(self._server_listeners.get(event, ())):
+            result = listener(*args)
+            answer = result if answer is None else answer
+        return answer
+
+    def server_side_emit(self, event: str, *args: Any) -> None:
+        """Say something to the other servers of the cluster; see :meth:`on_server`."""
+        self.adapter.server_side_emit((event, *args), None)
+
+    def server_side_call(self, event: str, *args: Any, timeout: float = 5.0) -> list[Any]:
+        """The same, and wait for the answer of each.
+
+        :raises AckTimeout: not all answered in time; ``responses`` holds what came
+        """
+        return self.adapter.server_side_emit((event, *args), timeout)
 
     def remove(self, socket: Namespace) -> None:
         """A connection is gone."""
@@ -52,7 +106,7 @@ class Nsp(Verbs):
 
     def call_all(self, args: Sequence[Any], target: Target, flags: Flags) -> Collected:
         """Send an event to many and wait for their acknowledgements, or for the time-out."""
-        id = self.next_ack_id()
+        id = self.server.next_ack_id()
         packet = SocketPacket(SocketType.EVENT, self.name, args, id)
         collected = Collected(self.server.make_event())
         asked = []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pyramid_sio.protocol.socket_v5 import Encoder
 from pyramid_sio.sockets.broadcast import Broadcast, Verbs
 from pyramid_sio.sockets.client import Client
+from pyramid_sio.sockets.dynamic import Family, Match
 from pyramid_sio.sockets.handlers import HandlerTable
 from pyramid_sio.sockets.nsp import Nsp
 
@@ -30,7 +31,7 @@ def normalise(path: str) -> str:
 class Definition:
     """What was declared for a namespace.
 
-    :param path: its name
+    :param path: its name, or how the pattern is written
     :param cls: the class; one instance for each client
     :param permission: what a client's user must have to enter; None: nothing
     :param factory: makes the context for permissions, from a request; None: the plugin's choice
@@ -40,10 +41,13 @@ class Definition:
     cls: type[Namespace]
     permission: str | None = None
     factory: Callable[[Any], Any] | None = None
+    #: For a pattern: tells what a name's parts are.
+    match: Match | None = None
     table: HandlerTable = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", normalise(self.path))
+        if self.match is None:
+            object.__setattr__(self, "path", normalise(self.path))
         object.__setattr__(self, "table", HandlerTable(self.cls))
 
 
@@ -62,6 +66,7 @@ class SioServer(Verbs):
     :param max_attachments: of one packet
     :param max_attachment_bytes: all of one packet together
     :param max_held: bytes kept for a client until ``on_connect`` has ended
+    :param keep_empty: keep namespaces that came from a pattern when their last client left
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class SioServer(Verbs):
         max_attachments: int,
         max_attachment_bytes: int,
         max_held: int,
+        keep_empty: bool = False,
     ) -> None:
         self.invoker = invoker
         self.adapter_factory = adapter_factory
@@ -92,33 +98,54 @@ class SioServer(Verbs):
         self.max_attachments = max_attachments
         self.max_attachment_bytes = max_attachment_bytes
         self.max_held = max_held
+        self.keep_empty = keep_empty
         self._nsps: dict[str, Nsp] = {}
+        self._families: dict[str, Family] = {}
+        self._last_ack_id = -1
 
     def __repr__(self) -> str:
-        return f"<SioServer {' '.join(self._nsps)}>"
+        return f"<SioServer {' '.join(nsp.name for nsp in self)}>"
 
     def __iter__(self) -> Iterator[Nsp]:
-        return iter(self._nsps.values())
+        """What was declared; of a pattern, not the namespaces it has brought forth."""
+        yield from self._nsps.values()
+        yield from self._families.values()
+
+    def next_ack_id(self) -> int:
+        """Acknowledgement ids count up from 0, over all namespaces."""
+        self._last_ack_id += 1
+        return self._last_ack_id
 
     def define(self, definition: Definition) -> Nsp:
         """Add a namespace. A later definition of the same path replaces it."""
+        if definition.match is not None:
+            family = Family(self, definition, keep=self.keep_empty)
+            self._families[definition.path] = family
+            return family
         nsp = self._nsps[definition.path] = Nsp(definition.path, self, definition)
         return nsp
 
     def of(self, path: str) -> Nsp:
-        """The namespace of that name.
+        """The namespace of that name; for a declared pattern, all that have come from it.
 
         :raises KeyError: there is none
         """
-        try:
-            return self._nsps[normalise(path)]
-        except KeyError:
-            known = ", ".join(self._nsps) or "none"
-            raise KeyError(f"no namespace {path!r}; declared: {known}") from None
+        name = normalise(path)
+        nsp = self._families.get(path) or self._families.get(name) or self.find(name, None)
+        if nsp is None:
+            known = ", ".join(nsp.name for nsp in self) or "none"
+            raise KeyError(f"no namespace {path!r}; declared: {known}")
+        return nsp
 
-    def find(self, name: str) -> Nsp | None:
-        """The namespace a client asks for, or None."""
-        return self._nsps.get(name)
+    def find(self, name: str, auth: Any) -> Nsp | None:
+        """The namespace a client asks for, or None. One of a pattern is made if need be."""
+        nsp = self._nsps.get(name)
+        if nsp is None:
+            for family in self._families.values():
+                matchdict = family.match(name, auth)
+                if matchdict is not None:
+                    return family.child(name, matchdict)
+        return nsp
 
     def chain(self) -> Broadcast:
         return self.of("/").chain()

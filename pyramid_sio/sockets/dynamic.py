@@ -1,0 +1,106 @@
+"""Namespaces that come into being when a client asks for one: ``/doc/{id}``.
+
+Upstream: ``sockets.server`` asks each family, in the order of declaration, whether a name
+belongs to it. Downstream: an ordinary ``Nsp`` for each name.
+
+A child lives as long as somebody is in it or holds it: names are chosen by clients, so
+children nobody uses must not be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from pyramid_sio.sockets.nsp import Nsp
+
+if TYPE_CHECKING:
+    from pyramid_sio.interfaces import IAdapter, IFlags, ITarget
+    from pyramid_sio.protocol.packets import SocketPacket
+    from pyramid_sio.sockets.namespace import Namespace
+    from pyramid_sio.sockets.server import Definition, SioServer
+
+#: Called with a name and the client's ``auth``: what the name's parts are, or None if it is
+#: not one of this family's.
+Match = Callable[[str, Any], Mapping[str, Any] | None]
+
+
+class Family(Nsp):
+    """All namespaces of one pattern: what is emitted here goes to every child.
+
+    :param keep: True keeps children for which there is no client any more
+    """
+
+    __slots__ = ("_kept", "_match", "children")
+
+    def __init__(self, server: SioServer, definition: Definition, *, keep: bool) -> None:
+        super().__init__(definition.path, server, definition)
+        assert definition.match is not None
+        self._match: Match = definition.match
+        self.children: WeakValueDictionary[str, Nsp] = WeakValueDictionary()
+        self._kept: list[Nsp] | None = [] if keep else None
+        self.adapter = FamilyAdapter(self)
+
+    def match(self, name: str, auth: Any) -> Mapping[str, Any] | None:
+        """The parts of a name, or None if it belongs to another family."""
+        return self._match(name, auth)
+
+    def child(self, name: str, matchdict: Mapping[str, Any]) -> Nsp:
+        """The namespace of that name, made if there is none."""
+        child = self.children.get(name)
+        if child is None:
+            child = Nsp(name, self.server, self.definition, matchdict)
+            child.middlewares.extend(self.middlewares)
+            self.children[name] = child
+            if self._kept is not None:
+                self._kept.append(child)
+        return child
+
+
+class FamilyAdapter:
+    """Does to every child what is asked of the family."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    def _adapters(self) -> list[tuple[str, IAdapter]]:
+        return [(child.name, child.adapter) for child in list(self._family.children.values())]
+
+    def add(self, socket: Namespace, rooms: Iterable[str]) -> None:
+        socket.nsp.adapter.add(socket, rooms)
+
+    def remove(self, socket: Namespace, rooms: Iterable[str]) -> None:
+        socket.nsp.adapter.remove(socket, rooms)
+
+    def select(self, target: ITarget) -> list[Any]:
+        return [socket for _, adapter in self._adapters() for socket in adapter.select(target)]
+
+    def broadcast(self, packet: SocketPacket, target: ITarget, flags: IFlags) -> None:
+        for name, adapter in self._adapters():
+            adapter.broadcast(packet._replace(namespace=name), target, flags)
+
+    def broadcast_with_ack(
+        self, packet: SocketPacket, target: ITarget, flags: IFlags
+    ) -> Iterable[Any]:
+        for name, adapter in self._adapters():
+            yield from adapter.broadcast_with_ack(packet._replace(namespace=name), target, flags)
+
+    def join(self, target: ITarget, rooms: Iterable[str]) -> None:
+        for _, adapter in self._adapters():
+            adapter.join(target, rooms)
+
+    def leave(self, target: ITarget, rooms: Iterable[str]) -> None:
+        for _, adapter in self._adapters():
+            adapter.leave(target, rooms)
+
+    def disconnect(self, target: ITarget, close: bool) -> None:
+        for _, adapter in self._adapters():
+            adapter.disconnect(target, close)
+
+    def server_side_emit(self, args: Any, timeout: float | None) -> list[Any]:
+        return [answer for _, a in self._adapters() for answer in a.server_side_emit(args, timeout)]
+
+    def close(self) -> None:
+        for _, adapter in self._adapters():
+            adapter.close()
