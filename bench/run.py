@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,13 +23,15 @@ import report
 from measurements import MEASUREMENTS, Outcome, RunRefused, measure
 from prepare import CannotRun, prepare_generator, prepare_node, prepare_python
 from profiling import hottest, profiled
-from servers import SERVERS, ServerFailed, cores, running
+from servers import SERVERS, ServerFailed, core_seconds, cores, running
 
 RESULTS = Path(__file__).resolve().parent / "results.md"
 #: A load generator busier than this share of its core may be what was measured.
 TOO_BUSY = 0.95
 #: Beyond this share of a core, what else runs on this machine spoils the figure.
 DISTURBED = 0.1
+#: How long the machine must have been quiet before a measurement, in seconds.
+QUIET_TIME = 1.0
 #: Of fewer rounds there is no median worth writing down.
 LEAST_ROUNDS = 3
 
@@ -90,6 +94,7 @@ def _rounds(options: argparse.Namespace, generator: Path) -> Tally:
     """Measure everything, as often as asked."""
     figures: dict[tuple[str, str], list[float]] = defaultdict(list)
     refused = disturbed = 0
+    quiet = Quiet(options.patience)
     for number in range(options.rounds):
         # Nobody is always first, or always the one who finds the machine warm.
         turn = number % len(options.servers)
@@ -97,7 +102,7 @@ def _rounds(options: argparse.Namespace, generator: Path) -> Tally:
             for server in options.servers[turn:] + options.servers[:turn]:
                 print(f"{number + 1}/{options.rounds} {name:8} {server:7} ", end="", flush=True)
                 try:
-                    outcome = _patiently(name, server, options, generator)
+                    outcome = _undisturbed(name, server, options, generator, quiet)
                 except (RunRefused, ServerFailed) as reason:
                     print(f"REFUSED\n{reason}")
                     refused += 1
@@ -107,16 +112,40 @@ def _rounds(options: argparse.Namespace, generator: Path) -> Tally:
     return Tally(figures, refused, disturbed)
 
 
-def _patiently(name: str, server: str, options: argparse.Namespace, generator: Path) -> Outcome:
-    """Measure until nothing else used the cores, or patience ends; the figure decides nothing."""
-    for left in range(options.patience, -1, -1):
+class Quiet:
+    """Waits until nothing else uses the cores.
+
+    :param patience: how long all waiting and measuring again may take together, in seconds
+    """
+
+    def __init__(self, patience: float) -> None:
+        self.left = patience
+
+    def wait(self) -> None:
+        """Return at a quiet moment, or when patience has ended."""
+        both = set(cores())
+        while self.left > 0:
+            before = {core: core_seconds(core) for core in both}
+            time.sleep(QUIET_TIME)
+            if all(core_seconds(core) - before[core] <= DISTURBED * QUIET_TIME for core in both):
+                return
+            self.left -= QUIET_TIME
+
+
+def _undisturbed(
+    name: str, server: str, options: argparse.Namespace, generator: Path, quiet: Quiet
+) -> Outcome:
+    """Measure, again and again while something else uses the cores; the figure decides nothing."""
+    while True:
+        quiet.wait()
+        started = time.monotonic()
         outcome = _once(name, server, options, generator)
-        again = left > 0 and outcome.others_busy > DISTURBED
+        again = quiet.left > 0 and outcome.others_busy > DISTURBED
         print(_shown(outcome) + (", again" if again else ""))
         if not again:
-            break
+            return outcome
+        quiet.left -= time.monotonic() - started
         print(" " * 21, end="", flush=True)
-    return outcome
 
 
 def _once(name: str, server: str, options: argparse.Namespace, generator: Path) -> Outcome:
@@ -157,9 +186,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4, help="how long each time (%(default)s)")
     parser.add_argument(
         "--patience",
-        type=int,
-        default=4,
-        help="how often to measure again when something else used the cores (%(default)s)",
+        type=float,
+        default=300,
+        metavar="SECONDS",
+        help="how long to wait for a quiet machine, in the whole run (%(default)s)",
     )
     for option, known in (("--only", MEASUREMENTS), ("--servers", SERVERS)):
         parser.add_argument(
@@ -192,4 +222,6 @@ def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
 
 
 if __name__ == "__main__":
+    # Without this the server that is running would stay behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(main(sys.argv[1:]))
