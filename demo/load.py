@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds from one sample to the next.
 INTERVAL = 1.0
+#: The name of the loop's thread.
+LOOP = "samples of the load"
 #: Samples kept for a page that has just opened.
 KEPT = 120
 
@@ -70,8 +72,9 @@ class Monitor:
                 self._samples.clear()
                 self._end = threading.Event()
                 # A greenlet where the server has patched Python, a thread where it has not.
-                loop = threading.Thread(target=self._run, args=(self._end,), daemon=True)
-                loop.start()
+                threading.Thread(
+                    target=self._run, args=(self._end,), name=LOOP, daemon=True
+                ).start()
             return list(self._samples)
 
     def unwatch(self, sid: str) -> None:

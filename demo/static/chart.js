@@ -10,6 +10,10 @@ const BEHIND = 1100;
 /** Samples further apart than this are not joined by a line. */
 const TORN = 3500;
 const KEPT = 120;
+/** Milliseconds from one picture to the next: smooth enough for a line that creeps. */
+const FRAME = 30;
+/** A closed drawer counts as out of sight. */
+const VISIBLE = { visibilityProperty: true };
 
 const METRICS = [
   { key: "cpu", label: "CPU", unit: "%", floor: 2 },
@@ -51,9 +55,12 @@ export class LoadChart {
     this.#canvas.addEventListener("pointerleave", () => this.#point(null));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#readColours());
     this.#readColours();
-    const frame = () => {
-      if (!still.matches) this.#draw();
+    let drawnAt = 0;
+    const frame = (now) => {
       requestAnimationFrame(frame);
+      if (still.matches || now - drawnAt < FRAME || this.#canvas.checkVisibility?.(VISIBLE) === false) return;
+      drawnAt = now;
+      this.#draw();
     };
     requestAnimationFrame(frame);
     new ResizeObserver(() => this.#draw()).observe(this.#canvas);
@@ -165,7 +172,7 @@ export class LoadChart {
       pen.stroke();
       if (part === 0) continue;
       pen.fillStyle = this.#colours["ink-soft"];
-      pen.fillText(`${+(top * part).toFixed(1)} ${this.#metric.unit}`, 2, y - 4);
+      pen.fillText(`${+(top * part).toFixed(1)} ${this.#metric.unit}`, 2, Math.max(y - 4, 10));
     }
   }
 

@@ -157,12 +157,12 @@ function wireTopic(chat) {
 
 function wireComposer(chat) {
   const input = byId("text");
-  let toldAt = 0;
+  let toldAt = null;
   let silence = null;
   const stop = () => {
     clearTimeout(silence);
-    if (toldAt) chat.types(false);
-    toldAt = 0;
+    if (toldAt !== null) chat.types(false);
+    toldAt = null;
   };
   const grow = () => {
     input.style.height = "auto";
@@ -176,7 +176,7 @@ function wireComposer(chat) {
     if (!input.value.trim()) return stop();
     clearTimeout(silence);
     silence = setTimeout(stop, TYPING_AGAIN);
-    if (performance.now() - toldAt < TYPING_AGAIN) return;
+    if (toldAt !== null && performance.now() - toldAt < TYPING_AGAIN) return;
     toldAt = performance.now();
     chat.types(true);
   });
@@ -188,7 +188,7 @@ function wireComposer(chat) {
   });
   input.addEventListener("room", (event) => {
     input.value = event.detail.draft;
-    toldAt = 0;
+    toldAt = null;
     grow();
   });
   byId("composer").addEventListener("submit", (event) => {
@@ -196,7 +196,7 @@ function wireComposer(chat) {
     const text = input.value.trim();
     if (!text || !chat.room) return;
     chat.say(text);
-    toldAt = 0;
+    toldAt = null;
     clearTimeout(silence);
     input.value = chat.room.draft = "";
     grow();

@@ -46,12 +46,12 @@ export class Messages {
 
   /** Show a room from scratch. Not read out: it is not news. */
   showAll(room) {
-    this.#list.setAttribute("aria-live", "off");
+    byId("log").setAttribute("aria-live", "off");
     this.#previous = null;
     this.#list.replaceChildren(...room.entries.flatMap((entry) => this.#items(entry)));
     this.showPending(room);
     this.#scrollToEnd();
-    requestAnimationFrame(() => this.#list.setAttribute("aria-live", "polite"));
+    requestAnimationFrame(() => byId("log").setAttribute("aria-live", "polite"));
   }
 
   /** Add an entry at the end. */

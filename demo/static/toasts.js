@@ -10,6 +10,7 @@ export function toast(text, kind = "note") {
   const close = h("button", { type: "button", className: "icon-button", "aria-label": "Close" }, icon("close"));
   const node = h("div", { className: `toast ${kind}` }, h("span", {}, text), close);
   close.addEventListener("click", () => node.remove());
+  for (const other of [...list.children]) if (other.textContent === node.textContent) other.remove();
   list.append(node);
   while (list.childElementCount > MOST) list.firstElementChild.remove();
   setTimeout(() => node.remove(), SHOWN_FOR[kind]);
