@@ -37,15 +37,33 @@ class Lane:
         marked ``paused`` is empty again
     """
 
-    __slots__ = ("active", "jobs", "owner", "paused", "received")
+    __slots__ = ("active", "beside", "jobs", "owner", "paused", "received")
 
     def __init__(self, owner: Any) -> None:
         self.owner = owner
         self.active = False
         self.paused = False
+        #: Jobs of the connection that run, or will, outside of this queue.
+        self.beside = 0
         #: Bytes received since the lane was last empty, counted by the owner.
         self.received = 0
         self.jobs: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+
+    def rest(self) -> None:
+        """Nothing of the connection is queued or runs any more."""
+        self.received = 0
+        if self.paused:
+            self.paused = False
+            self.owner.resume()
+
+    def run_beside(self, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """For owners: run a job that was counted in :attr:`beside`."""
+        try:
+            func(*args)
+        finally:
+            self.beside -= 1
+            if not self.beside and not self.active:
+                self.rest()
 
 
 class Dispatcher:
@@ -196,7 +214,5 @@ class _Worker(greenlet):
             self.pool.give_back(lane)
         else:
             lane.active = False
-            lane.received = 0
-            if lane.paused:
-                lane.paused = False
-                lane.owner.resume()
+            if not lane.beside:
+                lane.rest()

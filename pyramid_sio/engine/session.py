@@ -158,7 +158,8 @@ class Session:
 
     def submit_unordered(self, func: Callable[..., Any], *args: Any) -> None:
         """The same, side by side with whatever was submitted before."""
-        self.engine.dispatcher.submit(Lane(self), func, args)
+        self.lane.beside += 1
+        self.engine.dispatcher.submit(Lane(self), self.lane.run_beside, (func, args))
 
     def spawn(self, func: Callable[..., Any], *args: Any) -> Any:
         """Start a greenlet; the result has ``kill(block=False)`` and ``rawlink(func)``."""
@@ -274,10 +275,11 @@ class Session:
         The caller then reads nothing more until :meth:`resume`.
         """
         lane = self.lane
-        if lane.active:
+        if lane.active or lane.beside:
             lane.received += received
             settings = self.engine.settings
-            if lane.received > settings.max_inbox_bytes or len(lane.jobs) > settings.max_inbox:
+            waiting = len(lane.jobs) + lane.beside
+            if lane.received > settings.max_inbox_bytes or waiting > settings.max_inbox:
                 lane.paused = True
         return lane.paused
 
