@@ -17,6 +17,8 @@ from prepare import BUILD, CannotRun
 
 RATE = 250
 SHOWN = 20
+#: py-spy takes a thread that waits for a lock for one that works.
+WAITING = ";PyThread_acquire_lock_timed "
 #: py-spy writes what it has when it is interrupted.
 WRITE_LIMIT = 30.0
 
@@ -60,6 +62,8 @@ def hottest(path: Path) -> str:
     for line in path.read_text().splitlines():
         stack, _, count = line.rpartition(" ")
         frames = stack.split(";")
+        if WAITING in stack:
+            continue
         own[frames[-1]] += int(count)
         for frame in set(frames):
             under[frame] += int(count)
