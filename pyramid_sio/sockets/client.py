@@ -42,7 +42,16 @@ class Client:
     take user code run in the session's greenlet.
     """
 
-    __slots__ = ("_connect_timer", "_joining", "_pending", "codec", "server", "session", "sockets")
+    __slots__ = (
+        "_connect_timer",
+        "_joining",
+        "_leaving",
+        "_pending",
+        "codec",
+        "server",
+        "session",
+        "sockets",
+    )
 
     def __init__(self, session: ISession, server: SioServer) -> None:
         self.session = session
@@ -51,6 +60,8 @@ class Client:
         self.sockets: dict[str, Namespace] = {}
         #: Names of namespaces whose ``on_connect`` is queued or runs.
         self._joining: set[str] | None = None
+        #: Names of those whose end is queued: the client may connect to them anew already.
+        self._leaving: set[str] | None = None
         #: The packet whose attachments are still to come, and its timer.
         self._pending: tuple[Reassembly, Any] | None = None
         self._connect_timer: Any = session.call_later(server.connect_timeout, self._too_late)
@@ -124,14 +135,14 @@ class Client:
         elif kind is SocketType.CONNECT:
             self._receive_connect(namespace, data)
         elif kind is SocketType.DISCONNECT:
-            if socket is None and not self._is_joining(namespace):
-                raise ProtocolError("a disconnect from a namespace that was not joined")
-            self.session.submit(self._leave, namespace)
+            self._receive_disconnect(namespace)
         else:
             raise ProtocolError(f"a client does not send {kind.name}")
 
     def _receive_connect(self, namespace: str, auth: dict[str, Any] | None) -> None:
-        if namespace in self.sockets or self._is_joining(namespace):
+        if self._leaving is not None and namespace in self._leaving:
+            self._leaving.discard(namespace)
+        elif namespace in self.sockets or self._is_joining(namespace):
             raise ProtocolError("a second connect to the same namespace")
         if len(self.sockets) + len(self._joining or ()) >= MAX_NAMESPACES:
             raise ProtocolError(f"more than {MAX_NAMESPACES} namespaces on one connection")
@@ -139,6 +150,14 @@ class Client:
             self._joining = set()
         self._joining.add(namespace)
         self.session.submit(self._connect, namespace, auth)
+
+    def _receive_disconnect(self, namespace: str) -> None:
+        if namespace not in self.sockets and not self._is_joining(namespace):
+            raise ProtocolError("a disconnect from a namespace that was not joined")
+        if self._leaving is None:
+            self._leaving = set()
+        self._leaving.add(namespace)
+        self.session.submit(self._leave, namespace)
 
     def _is_joining(self, namespace: str) -> bool:
         return self._joining is not None and namespace in self._joining
@@ -190,6 +209,7 @@ class Client:
         self.server.invoker.admit(socket)
         for middleware in tuple(socket.nsp.middlewares):
             self.server.invoker.invoke(socket, middleware, (socket,))
+        auth = socket.nsp.definition.table.check_auth(auth)
         self.server.invoker.invoke(socket, socket.on_connect, (auth,))
         name = socket.nsp.name
         self.sockets[name] = socket
@@ -241,6 +261,8 @@ class Client:
                 raise EventError(f"event {event!r} takes {handler.expected} arguments, not {count}")
             if handler.permission is not None:
                 self._check_permission(socket, handler.permission)
+            if handler.arguments is not None:
+                handler.arguments.convert(data)
             if handler is table.catch_all:
                 data.insert(0, socket)
             else:
@@ -260,9 +282,9 @@ class Client:
         self, socket: Namespace, event: str | int, exc: Exception, id: int | None
     ) -> None:
         if isinstance(exc, EventError):
-            self.session.complain("event refused", exc)
+            self.session.complain("event refused", exc.complaint)
             if id is not None:
-                socket.out.send(self.codec.encode_ack(socket.nsp.name, ({"error": str(exc)},), id))
+                socket.out.send(self.codec.encode_ack(socket.nsp.name, (exc.answer,), id))
         else:
             logger.error(
                 "handler of event %.100r in %s failed", event, socket.nsp.name, exc_info=exc
@@ -297,6 +319,10 @@ class Client:
 
     def _leave(self, name: str) -> None:
         """The client leaves one namespace."""
+        if self._leaving is not None:
+            self._leaving.discard(name)
+            if not self._leaving:
+                self._leaving = None
         socket = self.sockets.pop(name, None)
         if socket is not None:
             socket.detach()

@@ -301,7 +301,9 @@ def page(request: Request) -> Response:
     """A page that connects with the bundle it names."""
     bundle = f"/socket.io/{request.matchdict['bundle']}"
     if ".esm." in bundle:
-        text = _PAGE.format(attributes=" type=module", program=f'  import {{ io }} from "{bundle}";')
+        text = _PAGE.format(
+            attributes=" type=module", program=f'  import {{ io }} from "{bundle}";'
+        )
     else:
         text = f'<script src="{bundle}"></script>\n' + _PAGE.format(attributes="", program="")
     return Response(text)
