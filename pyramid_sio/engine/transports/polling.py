@@ -169,6 +169,7 @@ class PollingTransport:
         told_at_once = self._parked is not None and not self._queue
         self._finished = True
         self._wake()
+        self.resume()
         return told_at_once
 
     def abort(self, reason: DisconnectReason) -> None:

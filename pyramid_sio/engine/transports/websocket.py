@@ -206,13 +206,14 @@ class WebSocketTransport:
 
     def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool:
         """Send now, or queue if the client does not keep up; False if it was dropped."""
+        if volatile and self._queue is not None and not self._corked:
+            return False
         library = self._library
         if library is not None and library.compresses and compress:
+            # From here on it must be sent: later messages refer to it.
             frame = library.compressed(message)
         else:
             frame = message.frame or message_frame(message)
-        if volatile and self._queue is not None and not self._corked:
-            return False
         return self._write(frame)
 
     def send_head(self, head: bytes, packet: bytes = b"") -> None:
