@@ -12,19 +12,113 @@ import logging
 import os
 import signal
 import socket
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import gevent
 from gevent.event import Event
 from gevent.pywsgi import LoggingLogAdapter, WSGIHandler, WSGIServer
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from pyramid_sio.engine.peer import ENVIRON_KEY, Peer
 
 logger = logging.getLogger(__name__)
 
 
+#: Longest head of a request, in bytes: its line and all its headers.
+LONGEST_HEAD = 65536
+
+
+class Head:
+    """The head of one request, parsed; in the shape gevent's handler asks for.
+
+    llhttp, which Node's server uses too, does the parsing: it is strict where two servers that
+    understand one request differently would let a second one be smuggled in.
+
+    :param data: the request line and the headers, with the empty line
+    :raises ValueError: it is no HTTP
+    """
+
+    status = ""
+
+    def __init__(self, data: bytes) -> None:
+        self.items: list[tuple[str, str]] = []
+        self.url = ""
+        parser = HttpRequestParser(self)
+        try:
+            parser.feed_data(data)
+        except HttpParserUpgrade:
+            pass
+        except HttpParserError as exc:
+            raise ValueError(f"bad request: {exc}") from None
+        self.method = parser.get_method().decode("latin-1")
+        self.version = f"HTTP/{parser.get_http_version()}"
+        self.keeps_alive = parser.should_keep_alive()
+        if self.version not in ("HTTP/1.0", "HTTP/1.1"):
+            raise ValueError(f"bad request: {self.version}")
+
+    # Called by the parser.
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.items.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    # Called by gevent's handler.
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The first header of that name."""
+        name = name.lower()
+        return next((value for key, value in self.items if key.lower() == name), default)
+
+    getheader = get
+
+    @property
+    def typeheader(self) -> str | None:
+        return self.get("content-type")
+
+
 class Handler(WSGIHandler):  # type: ignore[misc]
     """One HTTP connection; its socket may be taken over while a request is answered."""
+
+    def read_request(self, raw_requestline: str) -> bool:
+        """Read the headers; :raises ValueError: what came is no HTTP, or too much"""
+        self.requestline = raw_requestline.rstrip()
+        lines = [raw_requestline.encode("latin-1")]
+        left = LONGEST_HEAD - len(lines[0])
+        while lines[-1] not in (b"\r\n", b"\n", b"") or len(lines) == 1:
+            lines.append(self.rfile.readline(left + 1))
+            left -= len(lines[-1])
+            if left < 0:
+                raise ValueError(f"more than {LONGEST_HEAD} bytes of headers")
+        head = self.headers = Head(b"".join(lines))
+        self.command, self.path, self.request_version = head.method, head.url, head.version
+        self.close_connection = not head.keeps_alive
+        length = head.get("content-length")
+        self.content_length = None if length is None else int(length)
+        return True
+
+    def _headers(self) -> Iterator[tuple[str, str]]:
+        for name, value in self.headers.items:
+            # With an underscore it could pass for another header.
+            if "_" not in name:
+                key = name.replace("-", "_").upper()
+                if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+                    yield "HTTP_" + key, value
+
+    def _write_with_headers(self, data: bytes) -> None:
+        """Send head and body in one piece, so that a client need not wait for the second."""
+        self.headers_sent = True
+        self.finalize_headers()
+        head = b"".join(b"%b: %b\r\n" % header for header in self.response_headers)
+        head = b"HTTP/1.1 %b\r\n%b\r\n" % (self.status, head)
+        if self.response_use_chunked:
+            self._sendall(head)
+            self._write(data)
+        else:
+            self._sendall(head + data)
 
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
@@ -43,6 +137,13 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         self.code = 101
         self.status = b"101 Switching Protocols"
         self._orig_status = "101 Switching Protocols"
+
+    def handle_one_response(self) -> None:
+        self.server.answering += 1
+        try:
+            super().handle_one_response()
+        finally:
+            self.server.answering -= 1
 
     def log_request(self) -> None:
         if self.server.writes_access_log:
@@ -70,6 +171,8 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
         self.engines: set[Any] = set()
         self.writes_access_log = log is not None
         self.shutdown_timeout = shutdown_timeout
+        #: Requests that are being answered.
+        self.answering = 0
         self._stopping = Event()
         super().__init__(
             listener,
@@ -80,6 +183,12 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
             handler_class=Handler,
             **tls,
         )
+
+    def init_socket(self) -> None:
+        """Listen. Sockets that are accepted inherit that small frames are sent at once."""
+        super().init_socket()
+        if self.family != socket.AF_UNIX:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> None:
         """TLS: close the wrapped socket afterwards, unless somebody has taken it over."""
@@ -126,14 +235,17 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
 
     def drain(self) -> None:
         """Accept nothing more, let handlers end, close clients; takes a bounded time."""
-        self.stop_accepting()
+        # Not only accept nothing: a successor may want the port.
+        self.close()
+        deadline = time.monotonic() + self.shutdown_timeout
         for engine in self.engines:
             if not engine.shut_down(self.shutdown_timeout):
                 logger.warning(
                     "handlers still ran after %s seconds; see shutdown_timeout in [server:main]",
                     self.shutdown_timeout,
                 )
-        self.stop(timeout=1)
+        while self.answering and time.monotonic() < deadline:
+            gevent.sleep(0.01)
         if self.family == socket.AF_UNIX:
             with contextlib.suppress(OSError):
                 os.unlink(self.address)

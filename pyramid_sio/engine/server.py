@@ -85,6 +85,8 @@ class EngineServer:
         self.settings = settings
         self.handler_factory = handler_factory
         self.sessions: dict[str, Session] = {}
+        #: Transports whose close frame has been sent and not been answered.
+        self.leaving: set[WebSocketTransport] = set()
         self.wheel = TimerWheel(self._resolution(settings), clock)
         self.clock = clock
         self.dispatcher = Dispatcher(settings.max_handlers)
@@ -206,20 +208,22 @@ class EngineServer:
     def shut_down(self, patience: float) -> bool:
         """End all sessions; waits for handlers, at most ``patience`` seconds.
 
-        New sessions are refused from here on. Handlers that run are given half of the time
-        to end before their clients are closed, ``on_disconnect`` handlers the rest.
+        Nothing more is read from clients. Handlers that run are given half of the time to end
+        before their clients are closed; ``on_disconnect``, and clients that say goodbye in
+        turn, the rest.
 
-        :returns: True if everything ended in time
+        :returns: True if all handlers ended in time
         """
         self.stopping = True
         for session in list(self.sessions.values()):
             session.transport.pause()
+        deadline = self.clock() + patience
         self.dispatcher.wait_idle(patience / 2)
         for session in list(self.sessions.values()):
             session.close(DisconnectReason.SERVER_SHUTTING_DOWN)
-        deadline = self.clock() + patience / 2
-        done = self.dispatcher.wait_idle(patience / 2)
-        # Polls that wait have been woken; close frames want their answer.
-        while self.sessions and self.clock() < deadline:
+            # A client that does not poll at this moment gets no last word.
+            session.end(DisconnectReason.SERVER_SHUTTING_DOWN)
+        done = self.dispatcher.wait_idle(deadline - self.clock())
+        while self.leaving and self.clock() < deadline:
             gevent.sleep(0.01)
         return done

@@ -173,9 +173,9 @@ class Session:
         """Call ``func()`` in the loop after ``seconds``; the result has ``cancel()``."""
         return self.engine.wheel.call_later(seconds, func)
 
-    def complain(self, rule: str, detail: object = "") -> None:
-        """Log, within limits, that this client broke ``rule``."""
-        self.engine.complaints.add(rule, self.label, detail)
+    def complain(self, rule: str, detail: object = "", error: BaseException | None = None) -> None:
+        """Log, within limits, that this client broke ``rule``, or (``error``) made it fail."""
+        self.engine.complaints.add(rule, self.label, detail, error)
 
     def close(self, reason: DisconnectReason = DisconnectReason.FORCED_CLOSE) -> None:
         """End the session; what is queued still goes out. Idempotent.

@@ -80,6 +80,23 @@ def message_frame(message: Message) -> bytes:
     return frame
 
 
+#: Payloads of a client's close frame that need no look: none, "normal" and "going away".
+_ORDINARY_GOODBYES = frozenset((b"", (1000).to_bytes(2, "big"), (1001).to_bytes(2, "big")))
+
+
+def answer_to_goodbye(frame: bytes) -> bytes | None:
+    """The answer to an ordinary close frame; None: it is another frame, or no ordinary one.
+
+    Every connection ends with one, so it is worth not asking the library.
+
+    :param frame: one whole, masked frame
+    """
+    if frame[0] != FIN | CLOSE or len(frame) > 8:
+        return None
+    payload = apply_mask(frame[6:], frame[2:6])
+    return frame_header(CLOSE, len(payload)) + payload if payload in _ORDINARY_GOODBYES else None
+
+
 class FrameReader:
     """Cuts a client's byte stream into messages.
 

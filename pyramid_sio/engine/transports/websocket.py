@@ -24,6 +24,7 @@ from pyramid_sio.protocol.frames import (
     FrameReader,
     InvalidText,
     LibraryFrame,
+    answer_to_goodbye,
     frame_header,
     message_frame,
     text_frame,
@@ -167,6 +168,11 @@ class WebSocketTransport:
 
     def _receive_by_library(self, data: bytes) -> None:
         if self._library is None:
+            goodbye = answer_to_goodbye(data)
+            if goodbye is not None:
+                self._write(goodbye)
+                self._ended(DisconnectReason.TRANSPORT_CLOSE)
+                return
             self._library = Library(self._engine.settings.max_http_buffer_size, [])
         try:
             for item in self._library.receive(data):
@@ -335,6 +341,7 @@ class WebSocketTransport:
             self._queued += len(frame)
         elif frame is not None:
             self._write(frame)
+        self._engine.leaving.add(self)
         self._engine.wheel.call_later(patience, self._close)
         self.resume()
 
@@ -355,6 +362,7 @@ class WebSocketTransport:
         if self._over:
             return
         self._over = self._finishing = True
+        self._engine.leaving.discard(self)
         self._corked = False
         self._queue = deque()
         for watcher in (self._watcher, self._write_watcher):
