@@ -71,8 +71,8 @@ class ISession(Protocol):
     def call_later(self, seconds: float, func: Callable[[], Any]) -> Any:
         """Call ``func()`` in the loop after ``seconds``; the result has ``cancel()``."""
 
-    def complain(self, rule: str, detail: object = "") -> None:
-        """Log, within limits, what this client did wrong."""
+    def complain(self, rule: str, detail: object = "", error: BaseException | None = None) -> None:
+        """Log, within limits, what this client did wrong, or (``error``) made fail."""
 
     def close(self, reason: DisconnectReason = DisconnectReason.FORCED_CLOSE) -> None:
         """End the connection after what is queued has been written. Idempotent."""

@@ -169,7 +169,7 @@ class FakeSession:
         self.timers.append(FakeTimer(self.now + seconds, func))
         return self.timers[-1]
 
-    def complain(self, rule: str, detail: object = "") -> None:
+    def complain(self, rule: str, detail: object = "", error: BaseException | None = None) -> None:
         self.complaints.append((rule, str(detail)))
 
     def close(self, reason: DisconnectReason = DisconnectReason.FORCED_CLOSE) -> None:

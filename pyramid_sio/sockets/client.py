@@ -196,8 +196,8 @@ class Client:
                 raise
         except ConnectRefused as refusal:
             self._send_refusal(name, refusal)
-        except Exception:
-            logger.exception("on_connect failed for %s", name)
+        except Exception as exc:  # noqa: BLE001 - whatever the application raises
+            self.session.complain("on_connect failed", name, exc)
             self._send_refusal(name, ConnectRefused("Internal server error"))
         finally:
             if self._joining is not None:
@@ -286,16 +286,15 @@ class Client:
             if id is not None:
                 socket.out.send(self.codec.encode_ack(socket.nsp.name, (exc.answer,), id))
         else:
-            logger.error(
-                "handler of event %.100r in %s failed", event, socket.nsp.name, exc_info=exc
-            )
+            rule = f"a handler of {type(socket).__qualname__} failed"
+            self.session.complain(rule, f"event {event!r} in {socket.nsp.name}", exc)
         self._call_hook(socket, socket.on_error, (event, exc))
 
     def _call_hook(self, socket: Namespace, hook: Callable[..., Any], args: Sequence[Any]) -> None:
         try:
             self.server.invoker.invoke(socket, hook, args)
-        except Exception:
-            logger.exception("%s failed", hook.__qualname__)
+        except Exception as exc:  # noqa: BLE001 - whatever the application raises
+            self.session.complain(f"{hook.__qualname__} failed", socket.nsp.name, exc)
 
     def run_job(self, socket: Namespace, func: Callable[..., Any], args: Sequence[Any]) -> None:
         """What ``spawn`` runs, in a greenlet of its own."""

@@ -60,3 +60,14 @@ def test_a_peers_words_stay_on_one_short_line(
     assert message.isascii()
     assert message.isprintable()
     assert len(message) <= 4 * LONGEST_DETAIL + 20
+
+
+def test_what_the_application_raised_is_shown_within_the_same_limit(
+    complaints: Complaints, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(100):
+        complaints.add("a handler failed", "peer", "event 'x'", ValueError("on purpose"))
+
+    assert len(caplog.records) == LINES_PER_SECOND
+    assert {record.levelno for record in caplog.records} == {logging.ERROR}
+    assert "ValueError: on purpose" in caplog.text

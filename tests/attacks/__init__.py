@@ -1,0 +1,1 @@
+"""Hostile and broken peers, by raw sockets, against a server started by pserve."""
