@@ -148,6 +148,47 @@ class AckTimeout(SioError):
 class EventError(SioError):
     """An event that cannot be handled: nobody listens, or the arguments don't fit."""
 
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The acknowledgement its sender gets."""
+        return {"error": str(self)}
+
+    @property
+    def complaint(self) -> str:
+        """What the log says."""
+        return str(self)
+
+
+class ArgumentError(EventError):
+    """An argument of an event is not what the handler's annotation asks for.
+
+    :param event: the event's name
+    :param argument: the name of the handler's parameter
+    :param path: where in the argument, as ``$.x[0]``; ``$`` is the argument itself
+    :param text: what was expected there, and what came
+    """
+
+    def __init__(self, event: str | int, argument: str, path: str, text: str) -> None:
+        where = "" if path == "$" else f" at {path}"
+        super().__init__(f"argument {argument!r}{where}: {text}")
+        self.event = event
+        self.argument = argument
+        self.path = path
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where it is, for the client."""
+        return {"argument": self.argument, "path": self.path}
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        return {"error": str(self), **self.place}
+
+    @property
+    def complaint(self) -> str:
+        # The text may quote what was sent.
+        return f"argument {self.argument!r} of event {self.event!r} does not fit at {self.path}"
+
 
 class AdapterError(SioError):
     """The adapter could not reach the other servers."""

@@ -14,7 +14,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
+from pyramid_sio.errors import ArgumentError, ConnectRefused
 from pyramid_sio.protocol.socket_v5 import RESERVED_EVENTS
+from pyramid_sio.sockets.validation import Arguments, Signature, signature_of
 
 MARK = "__sio_events__"
 #: Methods with a meaning of their own: never event handlers.
@@ -42,6 +44,8 @@ class Handler(NamedTuple):
 
     :param least: how many arguments it needs
     :param most: how many it takes
+    :param signature: what they are, for documents
+    :param arguments: checks them; None: nothing was said about them
     """
 
     func: Callable[..., Any]
@@ -50,6 +54,8 @@ class Handler(NamedTuple):
     ordered: bool
     least: int
     most: int
+    signature: Signature
+    arguments: Arguments | None
 
     @property
     def expected(self) -> str:
@@ -87,8 +93,8 @@ class HandlerTable:
     """The handlers of one namespace class; made once, never changed.
 
     :param cls: the class
-    :raises TypeError: two methods claim one event, or a method cannot be called with
-        positional arguments
+    :raises TypeError: two methods claim one event, a method cannot be called with positional
+        arguments, or one is annotated with what cannot be checked
     """
 
     def __init__(self, cls: type) -> None:
@@ -101,6 +107,9 @@ class HandlerTable:
                     f"both handle the event {handler.event!r}"
                 )
         self.catch_all = self.by_event.pop(CATCH_ALL, None)
+        connect = getattr(cls, "on_connect", None)
+        signature = signature_of(cls, connect, 1) if inspect.isfunction(connect) else None
+        self._auth = Arguments(signature.parameters) if signature is not None else None
         #: False spares the look-up before an event is queued.
         self.has_unordered = not all(handler.ordered for handler in self)
 
@@ -119,6 +128,20 @@ class HandlerTable:
                 handler = self.catch_all
         return handler
 
+    def check_auth(self, auth: dict[str, Any] | None) -> Any:
+        """A client's ``auth``, as the annotation of ``on_connect`` has it.
+
+        :raises ConnectRefused: it does not fit; ``err.data`` names the place
+        """
+        if not self._auth:
+            return auth
+        data = ["connect", auth]
+        try:
+            self._auth.convert(data)
+        except ArgumentError as error:
+            raise ConnectRefused(str(error), error.place) from None
+        return data[1]
+
 
 def _handlers_of(cls: type) -> Iterator[Handler]:
     for name in dir(cls):
@@ -131,8 +154,11 @@ def _handlers_of(cls: type) -> Iterator[Handler]:
         elif not marks and name.startswith("on_") and name not in HOOKS:
             marks = (Mark(name[3:], None, True),)
         for mark in marks:
-            least, most = _arity(cls, func, catch_all=mark.event == CATCH_ALL)
-            yield Handler(func, *mark, least, most)
+            given = 2 if mark.event == CATCH_ALL else 1
+            least, most = _arity(cls, func, given)
+            signature = signature_of(cls, func, given)
+            arguments = Arguments(signature.parameters) or None
+            yield Handler(func, *mark, least, most, signature, arguments)
 
 
 def _check_not_replaced(cls: type, name: str) -> None:
@@ -153,8 +179,8 @@ def _inherited_marks(cls: type, name: str) -> tuple[Mark, ...]:
     return ()
 
 
-def _arity(cls: type, func: Callable[..., Any], *, catch_all: bool) -> tuple[int, int]:
-    """How many of the client's arguments a method needs and takes."""
+def _arity(cls: type, func: Callable[..., Any], given: int) -> tuple[int, int]:
+    """How many of the client's arguments a method needs and takes, beside those given anyway."""
     least, most = 0, 0
     unlimited = False
     for parameter in inspect.signature(func).parameters.values():
@@ -168,7 +194,6 @@ def _arity(cls: type, func: Callable[..., Any], *, catch_all: bool) -> tuple[int
         elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             most += 1
             least += parameter.default is parameter.empty
-    given = 2 if catch_all else 1
     if most < given and not unlimited:
         raise TypeError(f"{cls.__qualname__}.{func.__name__}: takes too few arguments")
     return max(least - given, 0), UNLIMITED if unlimited else most - given

@@ -1,0 +1,1 @@
+"""What lies between the protocol and the application."""
