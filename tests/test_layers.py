@@ -62,7 +62,7 @@ ROOMS = {
     ),
     "compat": Room(names(f"{BELOW_PLUGIN} plugin"), names(f"{GEVENT} pyramid venusian webob zope")),
     # Nothing of Pyramid: these are imported before the standard library has been patched.
-    "http": Room(names("engine errors"), names(GEVENT, "httptools")),
+    "http": Room(names("engine errors"), names(f"{GEVENT} httptools")),
     "serve": Room(names("http engine errors"), names(GEVENT)),
     "scripts": Room(
         names(f"{BELOW_PLUGIN} plugin compat serve http"), names(f"{GEVENT} pyramid plaster")
