@@ -114,6 +114,35 @@ class IEngineHandler(Protocol):
     def on_close(self, reason: DisconnectReason) -> None: ...
 
 
+class IEncoder(Protocol):
+    """Packets to messages, one for the whole server; any thread may call.
+
+    Each method raises TypeError for what it cannot express.
+    """
+
+    def encode(self, packet: SocketPacket) -> Message:
+        """A packet of any type, namespaces' own and refusals included."""
+
+    def encode_event(self, namespace: str, args: Sequence[Any], id: int | None = None) -> Message:
+        """An EVENT: its name, then its arguments."""
+
+    def encode_ack(self, namespace: str, args: Sequence[Any], id: int) -> Message:
+        """An ACK with its arguments."""
+
+
+class IDecoder(Protocol):
+    """Messages to packets, one for each connection; it may keep what came so far, within bounds.
+
+    Called in the loop: never waits.
+    """
+
+    def add(self, chunk: str | bytes) -> SocketPacket | None:
+        """Take one message of the connection; the packet it completes, or None.
+
+        :raises ProtocolError: it is not what the parser's encoder would have made
+        """
+
+
 class IOut(Protocol):
     """Where packets for one client of a namespace go: its session, once it is connected."""
 

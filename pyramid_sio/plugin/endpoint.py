@@ -19,8 +19,8 @@ from pyramid_sio.interfaces import IEndpoint
 from pyramid_sio.plugin.client_files import client_version
 from pyramid_sio.plugin.context import Invoker
 from pyramid_sio.plugin.origin import OriginPolicy
+from pyramid_sio.plugin.parsers import find_parser
 from pyramid_sio.plugin.settings import parse_settings
-from pyramid_sio.protocol.socket_v5 import Encoder
 from pyramid_sio.sockets.server import SioServer
 
 if TYPE_CHECKING:
@@ -48,12 +48,14 @@ class Endpoint:
         self.allow_request = resolve(values["allow_request"]) if values["allow_request"] else None
         self.origins = OriginPolicy(values["cors_origins"])
         default = resolve(values["json_default"]) if values["json_default"] else None
+        parser = find_parser(values["parser"], default)
         self.sio = SioServer(
             invoker=Invoker(registry),
             adapter_factory=MemoryAdapter,
             make_event=Event,
             in_loop=self._in_loop,
-            encoder=Encoder(default),
+            encoder=parser.encoder,
+            new_decoder=parser.new_decoder,
             connect_timeout=values["connect_timeout"],
             attachment_timeout=values["upgrade_timeout"],
             disconnect_grace=values["disconnect_grace"],

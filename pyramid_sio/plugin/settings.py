@@ -230,6 +230,13 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Dotted name of a function that turns objects JSON does not know into ones it does.",
     ),
+    Setting(
+        "parser",
+        str,
+        "json",
+        "How packets are written: json, msgpack, or a dotted name (see parsers). Clients must be "
+        "told the same; they cannot ask.",
+    ),
 )
 
 

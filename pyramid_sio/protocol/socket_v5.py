@@ -108,7 +108,7 @@ def _decode_any(text: str, max_attachments: int) -> tuple[SocketPacket, int]:
             raise ProtocolError(f"{kind.name} with null for data")
     else:
         data = [] if kind is _ACK else None
-    if not _may_carry(kind, data):
+    if not may_carry(kind, data):
         raise ProtocolError(f"{kind.name} with data it may not have")
     has_id = number and (kind is _EVENT or kind is _ACK)
     return SocketPacket(kind, namespace or "/", data, int(number) if has_id else None), count
@@ -126,7 +126,7 @@ def _count_attachments(digits: str | None, limit: int) -> int:
     return count
 
 
-def _may_carry(kind: SocketType, data: Any) -> bool:
+def may_carry(kind: SocketType, data: Any) -> bool:
     """May a packet of this type have this data? None: it has none."""
     if kind is _EVENT:
         if type(data) is not list or not data:

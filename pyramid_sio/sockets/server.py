@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pyramid_sio.protocol.socket_v5 import Encoder
 from pyramid_sio.sockets.broadcast import Broadcast, Verbs
 from pyramid_sio.sockets.client import Client
 from pyramid_sio.sockets.dynamic import Family, Match
 from pyramid_sio.sockets.handlers import HandlerTable
 from pyramid_sio.sockets.nsp import Nsp
+from pyramid_sio.sockets.parsed import ParsedClient
 
 if TYPE_CHECKING:
-    from pyramid_sio.interfaces import IAdapter, IInvoker, ISession
+    from pyramid_sio.interfaces import IAdapter, IDecoder, IEncoder, IInvoker, ISession
     from pyramid_sio.sockets.namespace import Namespace
 
 
@@ -59,6 +59,7 @@ class SioServer(Verbs):
     :param make_event: makes something to wait on
     :param in_loop: runs a function in the thread that owns the connections
     :param encoder: turns packets into messages
+    :param new_decoder: makes what turns messages into packets; None: the built-in JSON
     :param connect_timeout: seconds a connection may take to enter a namespace
     :param attachment_timeout: seconds the attachments of one packet may take
     :param disconnect_grace: seconds ``on_disconnect`` waits for a handler that still runs
@@ -76,7 +77,7 @@ class SioServer(Verbs):
         adapter_factory: Callable[[dict[str, Namespace]], IAdapter],
         make_event: Callable[[], Any],
         in_loop: Callable[..., None],
-        encoder: Encoder,
+        encoder: IEncoder,
         connect_timeout: float,
         attachment_timeout: float,
         disconnect_grace: float,
@@ -85,12 +86,14 @@ class SioServer(Verbs):
         max_attachment_bytes: int,
         max_held: int,
         keep_empty: bool = False,
+        new_decoder: Callable[[], IDecoder] | None = None,
     ) -> None:
         self.invoker = invoker
         self.adapter_factory = adapter_factory
         self.make_event = make_event
         self.in_loop = in_loop
         self.encoder = encoder
+        self._new_decoder = new_decoder
         self.connect_timeout = connect_timeout
         self.attachment_timeout = attachment_timeout
         self.disconnect_grace = disconnect_grace
@@ -156,4 +159,6 @@ class SioServer(Verbs):
 
     def accept(self, session: ISession) -> Client:
         """A connection was opened. Called by the engine."""
-        return Client(session, self)
+        if self._new_decoder is None:
+            return Client(session, self)
+        return ParsedClient(session, self, self._new_decoder())

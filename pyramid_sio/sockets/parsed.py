@@ -1,0 +1,51 @@
+"""Connections that speak through another parser than the built-in JSON.
+
+Upstream: ``sockets.server`` makes one for each session if ``sio.parser`` names a parser.
+Downstream: that parser's decoder, one for each connection.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from pyramid_sio.errors import ProtocolError
+from pyramid_sio.sockets.client import Client
+
+if TYPE_CHECKING:
+    from pyramid_sio.interfaces import IDecoder, ISession
+    from pyramid_sio.sockets.server import SioServer
+
+logger = logging.getLogger(__name__)
+
+
+class ParsedClient(Client):
+    """One connection whose messages go to a decoder of its own.
+
+    :param decoder: gives packets for messages
+    """
+
+    __slots__ = ("_decoder",)
+
+    def __init__(self, session: ISession, server: SioServer, decoder: IDecoder) -> None:
+        super().__init__(session, server)
+        self._decoder = decoder
+
+    def on_text(self, text: str) -> None:
+        """One message."""
+        self._decode(text)
+
+    def on_binary(self, data: bytes) -> None:
+        """One message."""
+        self._decode(data)
+
+    def _decode(self, chunk: str | bytes) -> None:
+        try:
+            packet = self._decoder.add(chunk)
+            if packet is not None:
+                self._receive(packet)
+        except ProtocolError as error:
+            self._refuse(error)
+        except Exception:
+            logger.exception("the parser failed: %s", type(self._decoder).__qualname__)
+            self._refuse(ProtocolError("a message the parser failed on"))
