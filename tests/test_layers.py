@@ -64,8 +64,10 @@ ROOMS = {
     # Nothing of Pyramid: these are imported before the standard library has been patched.
     "http": Room(names("engine errors"), names(f"{GEVENT} httptools")),
     "serve": Room(names("http engine errors"), names(GEVENT)),
+    "documents": Room(names("sockets errors"), names("msgspec")),
     "scripts": Room(
-        names(f"{BELOW_PLUGIN} plugin compat serve http"), names(f"{GEVENT} pyramid plaster")
+        names(f"{BELOW_PLUGIN} documents plugin compat serve http"),
+        names(f"{GEVENT} pyramid plaster"),
     ),
     "testing": Room(
         names(f"{BELOW_PLUGIN} plugin serve http"), names(f"{GEVENT} pyramid webtest websockets")

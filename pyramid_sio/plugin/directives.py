@@ -57,6 +57,7 @@ def add_sio_namespace(
     intr = config.introspectable(CATEGORY, definition.path, definition.path, "Socket.IO namespace")
     intr["path"] = definition.path
     intr["class"] = cls
+    intr["definition"] = definition
     intr["permission"] = permission
     intr["factory"] = definition.factory
     introspectables = [intr]

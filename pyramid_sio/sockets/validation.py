@@ -186,15 +186,21 @@ def _types_near(cls: type, func: Callable[..., Any]) -> dict[str, Any]:
 
 def _refuse_unfit(cls: type, func: Callable[..., Any], name: str, type: Any) -> None:
     """:raises TypeError: the type is none that a client's argument could have"""
+    reason = why_unfit(type)
+    if reason is not None:
+        raise TypeError(
+            f"{_name(cls, func)}: argument {name!r} cannot be checked: {reason}; annotate it "
+            "with what JSON can carry, or with Any"
+        )
+
+
+def why_unfit(type: Any) -> str | None:
+    """Why values of a type cannot be made of what a packet carries; None: they can."""
     try:
         strange = next(_strange_types(shapes.type_info(type)), None)
     except TypeError as exc:
-        raise TypeError(f"{_name(cls, func)}: argument {name!r} cannot be checked: {exc}") from exc
-    if strange is not None:
-        raise TypeError(
-            f"{_name(cls, func)}: argument {name!r} cannot be checked: no client can send "
-            f"{strange!r}; annotate it with what JSON can carry, or with Any"
-        )
+        return str(exc)
+    return None if strange is None else f"no packet carries {strange!r}"
 
 
 def _strange_types(info: shapes.Type) -> Iterator[Any]:
