@@ -131,6 +131,10 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         Without this the handler, once the application has returned, would read up to 16 KiB
         from the connection and throw them away.
         """
+        # It counts as a user of the socket, which with TLS would never be closed.
+        self.rfile.close()
+        self.wsgi_input.content_length = 0
+        self.wsgi_input.chunked_input = False
         self.socket = None
         self.close_connection = True
         self.headers_sent = True

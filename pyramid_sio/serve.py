@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ def server_factory(
     if unknown:
         known = ", ".join(sorted(OPTIONS))
         raise SystemExit(f"[server:main]: unknown {', '.join(sorted(unknown))}; known: {known}")
+    # What is raised once pserve has called us is said, but its exit status is 0 then.
+    tls_files(options.get("certfile", ""), options.get("keyfile", ""))
 
     def serve(app: Any) -> None:
         server = make_server(app, **options)
@@ -82,9 +85,7 @@ def make_server(
     """
     from pyramid_sio.http import HttpServer, listen_on_unix_socket
 
-    if bool(keyfile) and not certfile:
-        raise SystemExit("[server:main]: keyfile without certfile")
-    tls = {"certfile": certfile, **({"keyfile": keyfile} if keyfile else {})} if certfile else {}
+    tls = tls_files(certfile, keyfile)
     listener: Any = (host, int(port))
     if unix_socket:
         listener = listen_on_unix_socket(unix_socket, int(unix_socket_perms, 8), int(backlog))
@@ -100,6 +101,17 @@ def make_server(
     )
 
 
+def tls_files(certfile: str, keyfile: str) -> dict[str, str]:
+    """What gevent's server wants to know for TLS: nothing, if there is to be none.
+
+    :raises SystemExit: a key without a certificate
+    """
+    if keyfile and not certfile:
+        raise SystemExit("[server:main]: keyfile without certfile")
+    files = {"certfile": certfile, "keyfile": keyfile}
+    return {name: path for name, path in files.items() if path}
+
+
 def patch() -> None:
     """Make the standard library cooperate with gevent. Harmless if that has been done.
 
@@ -110,9 +122,20 @@ def patch() -> None:
     if not monkey.is_module_patched("threading"):
         if TOO_EARLY in sys.modules:
             raise SystemExit(too_late_message())
+        _let_threads_end_quietly()
         monkey.patch_all()
     elif TOO_EARLY in sys.modules and not _is_greenlet_local():
         raise SystemExit(too_late_message())
+
+
+def _let_threads_end_quietly() -> None:
+    """Threads that run already, such as those of ``pserve --reload``, end with a traceback.
+
+    They are kept under the identity they had before patching and are looked for by another.
+    """
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            thread._delete = lambda: None  # type: ignore[attr-defined]
 
 
 def _is_greenlet_local() -> bool:

@@ -203,13 +203,20 @@ class Server(Program):
     :param ini: where to write the ini file that pserve gets
     :param server: what ``[server:main]`` says beside host and port
     :param settings: what ``[app:main]`` says
+    :param options: of pserve itself
 
     Use it when :meth:`wait_ready` has returned. ``url`` is where a client connects to
     (``http://127.0.0.1:PORT``; ``https`` where ``server`` has a ``certfile``).
     """
 
     def __init__(
-        self, app: str, ini: Path, *, server: Mapping[str, object], settings: Mapping[str, object]
+        self,
+        app: str,
+        ini: Path,
+        *,
+        server: Mapping[str, object],
+        settings: Mapping[str, object],
+        options: Sequence[str] = (),
     ) -> None:
         self.host = "127.0.0.1"
         self.port = int(str(server["port"])) if "port" in server else free_port()
@@ -226,7 +233,7 @@ class Server(Program):
             )
         )
         pserve = Path(sys.executable).with_name("pserve")
-        super().__init__([pserve, ini], name=f"pserve {app}")
+        super().__init__([pserve, *options, ini], name=f"pserve {app}")
 
     def connect(self, *, patience: float = PATIENCE) -> socket.socket:
         """A raw socket to the server, with a time-out of ``patience`` seconds."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import _socket
 import socket
 from collections.abc import Callable
+from ssl import SSLWantReadError, SSLWantWriteError
 from typing import Any
 
 import gevent
@@ -46,7 +47,11 @@ class Peer:
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             # Or the kernel holds a small frame back until the one before it is confirmed: 40 ms.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        leftover = handler.rfile.peek(65536)
+        try:
+            leftover = handler.rfile.peek(65536)
+        except (SSLWantReadError, SSLWantWriteError):
+            # What a plain socket says by returning nothing.
+            leftover = b""
         handler.detach_socket()
         if hasattr(sock, "pending"):
             # TLS keeps its state in this object.

@@ -115,6 +115,9 @@ class Main(Noted):
             "transport": socket.transport,
         }
 
+    def on_secure(self) -> bool:
+        return self.handshake.secure
+
     def on_note(self, *entry: Any) -> None:
         self.note("note", *entry)
 
@@ -285,6 +288,13 @@ def emit(request: Request) -> dict[str, Any]:
     return {"connected": len(request.sio.of(said["namespace"]).fetch())}
 
 
+def slow(request: Request) -> list[str]:
+    """A page that takes its time."""
+    journal.add(request.params["key"], "begin")
+    gevent.sleep(float(request.params["seconds"]))
+    return ["done"]
+
+
 _PAGE = """\
 <!doctype html>
 <title>a page</title>
@@ -317,6 +327,7 @@ def main(global_config: object, **settings: Any) -> Any:
         for name, path, view in (
             ("journal", "/journal/{key}", read_journal),
             ("emit", "/emit", emit),
+            ("slow", "/slow", slow),
         ):
             config.add_route(name, path)
             config.add_view(view, route_name=name, renderer="json")

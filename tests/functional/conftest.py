@@ -18,13 +18,15 @@ def serve_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     """Starts servers that last as long as the session."""
     with ExitStack() as running:
 
-        def start(app: str = APP, **sio: object) -> Server:
+        def start(
+            app: str = APP, *, server: dict[str, object] | None = None, **sio: object
+        ) -> Server:
             ini = tmp_path_factory.mktemp("shared") / "server.ini"
             values = {f"sio.{key}": value for key, value in sio.items()}
-            server = Server(app, ini, server={}, settings=values)
-            running.enter_context(closing(server))
-            server.wait_ready()
-            return server
+            started = Server(app, ini, server=server or {}, settings=values)
+            running.enter_context(closing(started))
+            started.wait_ready()
+            return started
 
         yield start
 

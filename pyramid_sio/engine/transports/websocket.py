@@ -110,6 +110,8 @@ class WebSocketTransport:
         self._watcher.start(self._on_readable)
         if leftover:
             self._receive(leftover)
+        if self._tls:
+            self._read_on()
 
     def adopt(self, session: Session, queue: list[Message | bytes]) -> None:
         """Become the session's transport and send what it had queued."""
