@@ -1,0 +1,1 @@
+"""What is written down of namespaces: held against the tools that read it."""
