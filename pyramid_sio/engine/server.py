@@ -130,14 +130,16 @@ class EngineServer:
             raise BadRequest(detail="the transport is not the session's")
         return session
 
-    def open_polling(self, handshake: IHandshake) -> tuple[Session, bytes]:
-        """Open a session over HTTP long-polling; returns it and the answer's body."""
+    def open_polling(
+        self, handshake: IHandshake, *, upgradable: bool = True
+    ) -> tuple[Session, bytes]:
+        """Open a session over HTTP long-polling; returns it and the answer's body.
+
+        :param upgradable: False behind an HTTP server that cannot do WebSocket
+        """
         session = self._new_session(handshake)
-        upgrades = [
-            name
-            for name in self.settings.transports
-            if name != "polling" and self.settings.allow_upgrades
-        ]
+        may_upgrade = upgradable and self.settings.allow_upgrades
+        upgrades = [name for name in self.settings.transports if name != "polling" and may_upgrade]
         self._open(session, PollingTransport(session, Event))
         return session, self._opening(session, upgrades)
 

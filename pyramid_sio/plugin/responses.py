@@ -106,6 +106,7 @@ class PostResponse(PayloadResponse):
         try:
             body = self._read(environ)
             transport.receive(body)
+            transport.wait_until_ready()
         except LimitExceeded as error:
             self._session.complain("message too large", error)
             return _refuse(self, environ, start_response, status=413)
@@ -116,7 +117,6 @@ class PostResponse(PayloadResponse):
             return _refuse(self, environ, start_response)
         finally:
             transport.receiving = False
-        transport.wait_until_ready()
         result: Iterable[bytes] = super().__call__(environ, start_response)
         return result
 
@@ -185,12 +185,21 @@ class UpgradeResponse(Response):  # type: ignore[misc]
         return ()
 
 
+def close_connection(response: Response, environ: dict[str, Any]) -> None:
+    """Have the connection closed after a response, where the server lets applications say so.
+
+    Ours does; WSGI forbids it, so that others raise an error.
+    """
+    if ENVIRON_KEY in environ:
+        response.headers["Connection"] = "close"
+
+
 def _refuse(
     response: Response, environ: dict[str, Any], start_response: Any, status: int = 400
 ) -> Iterable[bytes]:
     """An empty answer; the connection is closed, because its body may not have been read."""
     response.status_int = status
     response.body = b""
-    response.headers["Connection"] = "close"
+    close_connection(response, environ)
     result: Iterable[bytes] = Response.__call__(response, environ, start_response)
     return result

@@ -33,6 +33,7 @@ from pyramid_sio.plugin.responses import (
     PollResponse,
     PostResponse,
     UpgradeResponse,
+    close_connection,
 )
 from pyramid_sio.protocol.request import EngineRequest, parse_request
 
@@ -65,21 +66,21 @@ class EndpointView:
             response = self._answer(request, upgrade)
         except RequestRefused as refusal:
             address = request.environ.get("REMOTE_ADDR", "")
-            endpoint.engine.complaints.add(
-                f"request refused: {refusal.message}", address, refusal.detail
-            )
-            response = self._refusal(refusal, upgrade)
+            # The class's message: the one that is told may be the application's own.
+            rule = f"request refused: {type(refusal).message}"
+            endpoint.engine.complaints.add(rule, address, refusal.detail)
+            response = self._refusal(refusal, request, upgrade)
         for name, value in endpoint.origins.headers(request):
             response.headers.add(name, value)
         return response
 
     @staticmethod
-    def _refusal(refusal: RequestRefused, upgrade: bool) -> Response:
+    def _refusal(refusal: RequestRefused, request: Request, upgrade: bool) -> Response:
         status, body = http_answer(refusal)
         if upgrade:
             # WebSocket clients don't read it, people with a network tab do.
             response = Response(body["message"], status=400, content_type="text/html")
-            response.headers["Connection"] = "close"
+            close_connection(response, request.environ)
             return response
         return Response(json_body=body, status=status)
 
@@ -105,7 +106,9 @@ class EndpointView:
     def _transports(self, request: Request) -> tuple[str, ...]:
         """The enabled transports that this server can do: a WebSocket needs the connection."""
         transports = self._endpoint.engine.settings.transports
-        return transports if ENVIRON_KEY in request.environ else ("polling",)
+        if ENVIRON_KEY in request.environ:
+            return transports
+        return tuple(name for name in transports if name == "polling")
 
     def _preflight(self, request: Request) -> Response:
         response = Response(status=204)
@@ -123,16 +126,17 @@ class EndpointView:
                 raise ForbiddenRequest(detail="refused by sio.allow_request")
 
     def _open(self, asked: EngineRequest, request: Request) -> Response:
-        engine = self._endpoint.engine
+        endpoint = self._endpoint
+        engine = endpoint.engine
         if engine.stopping:
             raise BadRequest(detail="the server is shutting down")
-        handshake = Handshake(request.environ)
+        handshake = Handshake(request.environ, anonymous=not endpoint.origins.trusts(request))
         if asked.transport == "websocket":
             return self._upgrade(request, handshake, None)
         peer = request.environ.get(ENVIRON_KEY)
         if peer is not None:
             peer.engines.add(engine)
-        session, body = engine.open_polling(handshake)
+        session, body = engine.open_polling(handshake, upgradable=peer is not None)
         response = PayloadResponse(body)
         if self._endpoint.cookie is not None:
             response.set_cookie(

@@ -58,7 +58,7 @@ class PollingTransport:
 
     def __init__(self, session: Session, make_event: Callable[[], Any]) -> None:
         self.session = session
-        #: True while the body of a POST is being read: a second one is a violation.
+        #: True until a POST has been answered: a second one is a violation.
         self.receiving = False
         self._make_event = make_event
         #: Messages, and packets that are ready as they are.

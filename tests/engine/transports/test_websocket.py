@@ -290,7 +290,7 @@ class TestSlowClient:
         wire.expect_texts("42[1]")
 
     def test_volatile_is_dropped_while_others_wait(self, slow: tuple[Session, Wire]) -> None:
-        session, wire = slow
+        session, _ = slow
         self.fill(session)
         assert not session.send(Message(b"2[2]"), volatile=True)
         assert session.send(Message(b"2[3]"))

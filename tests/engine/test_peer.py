@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import io
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from ssl import SSLWantReadError
+from typing import Any
+
+import gevent
+import pytest
+from gevent import socket as gevent_socket
+
+from pyramid_sio.engine.peer import LONGEST_ALERT, Peer
+from tests.fakes import until
+
+
+class Server:
+    def __init__(self) -> None:
+        self.engines: set[Any] = set()
+
+
+class Handler:
+    """As much of gevent's handler of one HTTP connection as a peer knows."""
+
+    def __init__(self, sock: Any, rfile: Any) -> None:
+        self.server = Server()
+        self.socket = sock
+        self.rfile = rfile
+        self.detached = False
+
+    def detach_socket(self) -> None:
+        self.detached = True
+        self.socket = None
+
+
+class Tls:
+    """A TLS connection: it has ``pending``, and is looked at through the socket below."""
+
+    def __init__(self, sock: Any) -> None:
+        self._plain = sock
+        self._sock = sock._sock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plain, name)
+
+    def pending(self) -> int:
+        return 0
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Any, socket.socket]]:
+    """The server's end as gevent has it, and the client's."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listener.getsockname())
+    accepted, _ = listener.accept()
+    family, kind, proto = accepted.family, accepted.type, accepted.proto
+    server = gevent_socket.socket(family, kind, proto, fileno=accepted.detach())
+    with closing(listener), closing(client), closing(server):
+        yield server, client
+
+
+class TestTakeOver:
+    def test_what_was_read_already_is_handed_over(self, pair: tuple[Any, socket.socket]) -> None:
+        server, client = pair
+        client.sendall(b"GET / HTTP/1.1\r\n\r\nframes")
+        rfile = server.makefile("rb")
+        while rfile.readline() != b"\r\n":
+            pass
+        handler = Handler(server, rfile)
+
+        sock, leftover = Peer(handler).take_over()
+
+        with closing(sock):
+            assert leftover == b"frames"
+            assert handler.detached
+            assert server.fileno() == -1, "nobody else closes it"
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            with pytest.raises(BlockingIOError):
+                sock.recv(1)
+            sock.send(b"hello")
+            assert client.recv(10) == b"hello"
+
+    def test_nothing_more_came(self, pair: tuple[Any, socket.socket]) -> None:
+        server, _ = pair
+        sock, leftover = Peer(Handler(server, server.makefile("rb"))).take_over()
+        sock.close()
+        assert leftover == b""
+
+    def test_tls_keeps_its_object(self, pair: tuple[Any, socket.socket]) -> None:
+        server, _ = pair
+        tls = Tls(server)
+        sock, leftover = Peer(Handler(tls, io.BufferedReader(io.BytesIO(b"x")))).take_over()
+        assert sock is tls
+        assert leftover == b"x"
+
+    def test_tls_in_the_middle_of_a_record(self, pair: tuple[Any, socket.socket]) -> None:
+        class Undecided:
+            def peek(self, size: int) -> bytes:
+                raise SSLWantReadError
+
+        server, _ = pair
+        _, leftover = Peer(Handler(Tls(server), Undecided())).take_over()
+        assert leftover == b""
+
+    def test_a_unix_socket_has_no_delay_to_turn_off(self) -> None:
+        ours, theirs = gevent_socket.socketpair()
+        with closing(theirs):
+            sock, _ = Peer(Handler(ours, ours.makefile("rb"))).take_over()
+            sock.close()
+
+
+class TestWhenGone:
+    def watch(self, sock: Any) -> tuple[list[str], Callable[[], None]]:
+        log: list[str] = []
+        end = Peer(Handler(sock, None)).when_gone(lambda: log.append("gone"))
+        return log, end
+
+    def test_told_when_the_client_hangs_up(self, pair: tuple[Any, socket.socket]) -> None:
+        server, client = pair
+        log, end = self.watch(server)
+        client.close()
+        until(lambda: log)
+        end()
+        assert log == ["gone"]
+
+    def test_told_when_it_is_reset(self, pair: tuple[Any, socket.socket]) -> None:
+        server, client = pair
+        log, end = self.watch(server)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        until(lambda: log)
+        end()
+        assert log == ["gone"]
+
+    def test_a_further_request_is_no_goodbye(self, pair: tuple[Any, socket.socket]) -> None:
+        server, client = pair
+        log, end = self.watch(server)
+        client.sendall(b"GET / HTTP/1.1\r\n")
+        for _ in range(5):
+            gevent.sleep(0.001)
+        end()
+        assert log == []
+        assert server.recv(100) == b"GET / HTTP/1.1\r\n", "it was looked at, not taken"
+
+    def test_nothing_after_the_end(self, pair: tuple[Any, socket.socket]) -> None:
+        server, client = pair
+        log, end = self.watch(server)
+        end()
+        client.close()
+        for _ in range(5):
+            gevent.sleep(0.001)
+        assert log == []
+
+    @pytest.mark.parametrize(
+        ("length", "gone"), [(LONGEST_ALERT, True), (LONGEST_ALERT + 1, False), (2, True)]
+    )
+    def test_a_short_tls_record_is_an_alert(
+        self, pair: tuple[Any, socket.socket], length: int, gone: bool
+    ) -> None:
+        server, client = pair
+        log, end = self.watch(Tls(server))
+        client.sendall(b"\x17\x03\x03" + length.to_bytes(2, "big") + bytes(length))
+        if gone:
+            until(lambda: log)
+        else:
+            for _ in range(5):
+                gevent.sleep(0.001)
+        end()
+        assert log == ["gone"] * gone
+
+    def test_woken_for_nothing(self, pair: tuple[Any, socket.socket]) -> None:
+        """Somebody else, woken at the same time, has read what there was."""
+        server, client = pair
+        taken: list[bytes] = []
+        other = gevent.get_hub().loop.io(server.fileno(), 1)
+        other.start(lambda: taken.append(server._sock.recv(10)) or other.stop())
+        log, end = self.watch(server)
+        client.sendall(b"x")
+        until(lambda: taken)
+        for _ in range(5):
+            gevent.sleep(0.001)
+        end()
+        other.close()
+        assert taken == [b"x"]
+        assert log == []
+
+
+def test_knows_the_engines_of_the_server(pair: tuple[Any, socket.socket]) -> None:
+    handler = Handler(pair[0], None)
+    assert Peer(handler).engines is handler.server.engines
