@@ -9,7 +9,8 @@ const { io } = require("socket.io-client");
 class Trial {
   /**
    * @param url where the server is
-   * @param options of the test: `transport` (polling, websocket, upgrade), `patience` in seconds
+   * @param options of the test: `transport` (polling, websocket, upgrade), `patience` in seconds,
+   *   `parser` (a module to speak through)
    * @param say reports a value to the test while the scenario goes on
    */
   constructor(url, options, say) {
@@ -34,6 +35,7 @@ class Trial {
       reconnectionDelayMax: 200,
       transports: transport === "upgrade" ? ["polling", "websocket"] : [transport],
       ...(this.options.ca ? { ca: this.options.ca } : {}),
+      ...(this.options.parser ? { parser: require(this.options.parser) } : {}),
       ...extra,
       auth: typeof extra.auth === "function" ? extra.auth : { key: this.key, ...extra.auth },
     });
