@@ -43,5 +43,5 @@ def find_parser(name: str, default: Callable[[Any], Any] | None) -> Parser:
     try:
         found = DottedNameResolver().resolve(MSGPACK if name == "msgpack" else name)
         return Parser(found.Encoder(default), found.Decoder)
-    except (ImportError, ValueError, AttributeError) as exc:
+    except (ImportError, LookupError, ValueError, AttributeError) as exc:
         raise ConfigurationError(f"sio.parser = {name}: {exc}") from exc

@@ -6,7 +6,6 @@ Downstream: that parser's decoder, one for each connection.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from pyramid_sio.errors import ProtocolError
@@ -15,8 +14,6 @@ from pyramid_sio.sockets.client import Client
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import IDecoder, ISession
     from pyramid_sio.sockets.server import SioServer
-
-logger = logging.getLogger(__name__)
 
 
 class ParsedClient(Client):
@@ -46,6 +43,6 @@ class ParsedClient(Client):
                 self._receive(packet)
         except ProtocolError as error:
             self._refuse(error)
-        except Exception:
-            logger.exception("the parser failed: %s", type(self._decoder).__qualname__)
+        except Exception as exc:  # noqa: BLE001 - whatever the application's parser raises
+            self.session.complain("the parser failed", type(self._decoder).__qualname__, exc)
             self._refuse(ProtocolError("a message the parser failed on"))
