@@ -9,6 +9,7 @@ from pyramid.exceptions import ConfigurationError
 
 from pyramid_sio.interfaces import IEndpoint
 from pyramid_sio.plugin.patterns import Path, parse_path
+from pyramid_sio.sockets.handlers import Handler
 from pyramid_sio.sockets.namespace import Namespace
 from pyramid_sio.sockets.server import Definition
 
@@ -60,17 +61,15 @@ def add_sio_namespace(
     intr["definition"] = definition
     intr["permission"] = permission
     intr["factory"] = definition.factory
-    introspectables = [intr]
-    if permission is not None:
-        intr.relate("permissions", permission)
+    introspectables = [*_permission_introspectables(config, intr, permission), intr]
     for handler in definition.table:
-        introspectables.append(_event_introspectable(config, intr, definition, handler))
+        introspectables += _event_introspectables(config, definition, handler)
     config.action(discriminator, register, introspectables=introspectables)
 
 
-def _event_introspectable(
-    config: Configurator, namespace: Any, definition: Definition, handler: Any
-) -> Any:
+def _event_introspectables(
+    config: Configurator, definition: Definition, handler: Handler
+) -> list[Any]:
     title = f"{definition.path} {handler.event}"
     intr = config.introspectable(
         EVENTS_CATEGORY, (definition.path, handler.event), title, "Socket.IO event"
@@ -80,6 +79,16 @@ def _event_introspectable(
     intr["permission"] = handler.permission
     intr["ordered"] = handler.ordered
     intr.relate(CATEGORY, definition.path)
-    if handler.permission is not None:
-        intr.relate("permissions", handler.permission)
-    return intr
+    return [*_permission_introspectables(config, intr, handler.permission), intr]
+
+
+def _permission_introspectables(
+    config: Configurator, owner: Any, permission: str | None
+) -> list[Any]:
+    """The permission, as views declare theirs; it has to be registered before its owner."""
+    if permission is None:
+        return []
+    intr = config.introspectable("permissions", permission, permission, "permission")
+    intr["value"] = permission
+    owner.relate("permissions", permission)
+    return [intr]
