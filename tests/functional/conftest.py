@@ -19,10 +19,14 @@ def serve_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     with ExitStack() as running:
 
         def start(
-            app: str = APP, *, server: dict[str, object] | None = None, **sio: object
+            app: str = APP,
+            *,
+            server: dict[str, object] | None = None,
+            settings: dict[str, object] | None = None,
+            **sio: object,
         ) -> Server:
             ini = tmp_path_factory.mktemp("shared") / "server.ini"
-            values = {f"sio.{key}": value for key, value in sio.items()}
+            values = {**(settings or {}), **{f"sio.{key}": value for key, value in sio.items()}}
             started = Server(app, ini, server=server or {}, settings=values)
             running.enter_context(closing(started))
             started.wait_ready()

@@ -113,10 +113,10 @@ class SessionEnded(Exception):
 class Polling:
     """A session over long-polling."""
 
-    def __init__(self, server: Server, query: str = "") -> None:
+    def __init__(self, server: Server, query: str = "", **headers: str) -> None:
         self.server = server
         self._packets: deque[str | bytes] = deque()
-        opened = ask(server, query=f"EIO=4&transport=polling{query}")
+        opened = ask(server, query=f"EIO=4&transport=polling{query}", **headers)
         assert opened.status == 200, opened
         assert opened.text[0] == "0"
         self.handshake: dict[str, Any] = json.loads(opened.text[1:])
@@ -177,10 +177,13 @@ class Polling:
         return is_forgotten(self.server, self.sid)
 
 
-def open_websocket(server: Server, query: str) -> ClientConnection:
+def open_websocket(
+    server: Server, query: str, headers: dict[str, str] | None = None
+) -> ClientConnection:
     """A WebSocket, as the library opens it. For ``with``."""
     return connect(
         f"ws://{server.host}:{server.port}/socket.io/?{query}",
+        additional_headers=headers,
         open_timeout=PATIENCE,
         close_timeout=PATIENCE,
         ping_interval=None,
@@ -193,11 +196,11 @@ def open_websocket(server: Server, query: str) -> ClientConnection:
 class WebSocket:
     """A session opened on a WebSocket."""
 
-    def __init__(self, server: Server, query: str = "") -> None:
+    def __init__(self, server: Server, query: str = "", **headers: str) -> None:
         self.server = server
         self._open = ExitStack()
         self.socket = self._open.enter_context(
-            open_websocket(server, f"EIO=4&transport=websocket{query}")
+            open_websocket(server, f"EIO=4&transport=websocket{query}", headers)
         )
         opened = self.receive()
         assert isinstance(opened, str)
