@@ -165,6 +165,31 @@ class IInvoker(Protocol):
         """Does this client's user have a permission, on the namespace's context?"""
 
 
+class IObserver(Protocol):
+    """Is told who comes to namespaces and who goes; must not wait, nor raise."""
+
+    def entering(self, socket: Any) -> None:
+        """A client wants in; whether it may is decided next."""
+
+    def entered(self, socket: Any) -> None:
+        """It may: its CONNECT is sent next."""
+
+    def left(self, socket: Any, reason: DisconnectReason) -> None:
+        """It is gone. Said again when ``on_disconnect`` runs, if that has to wait."""
+
+
+class IEngineWatcher(Protocol):
+    """Is told what all sessions do; must not wait, nor raise. Sizes are in bytes."""
+
+    def opened(self, session: ISession) -> None: ...
+    def closed(self, session: ISession, reason: DisconnectReason) -> None: ...
+    def upgraded(self, session: ISession) -> None: ...
+    def received(self, size: int) -> None:
+        """One packet with data; ``size`` is without its type."""
+
+    def sent(self, packets: int, size: int) -> None: ...
+
+
 class ITarget(Protocol):
     """Whom a broadcast is for: the union of rooms (none: everybody), minus some."""
 

@@ -84,6 +84,8 @@ class EngineServer:
     ) -> None:
         self.settings = settings
         self.handler_factory = handler_factory
+        #: A subclass may be put here before there are sessions.
+        self.session_class: type[Session] = Session
         self.sessions: dict[str, Session] = {}
         #: Transports whose close frame has been sent and not been answered.
         self.leaving: set[WebSocketTransport] = set()
@@ -191,7 +193,7 @@ class EngineServer:
         if self._thread is None:
             self._thread = get_thread_id()
             self._loop = gevent.get_hub().loop
-        return Session(secrets.token_urlsafe(ID_BYTES), self, handshake)
+        return self.session_class(secrets.token_urlsafe(ID_BYTES), self, handshake)
 
     def _open(self, session: Session, transport: Any) -> None:
         self.sessions[session.id] = session

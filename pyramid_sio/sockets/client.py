@@ -206,6 +206,8 @@ class Client:
                     self._joining = None
 
     def _enter(self, socket: Namespace, auth: dict[str, Any] | None) -> None:
+        for observer in self.server.observers:
+            observer.entering(socket)
         self.server.invoker.admit(socket)
         for middleware in tuple(socket.nsp.middlewares):
             self.server.invoker.invoke(socket, middleware, (socket,))
@@ -214,6 +216,8 @@ class Client:
         name = socket.nsp.name
         self.sockets[name] = socket
         self._connect_timer_off()
+        for observer in self.server.observers:
+            observer.entered(socket)
         accepted = SocketPacket(SocketType.CONNECT, name, {"sid": socket.sid})
         self.session.send(self.codec.encode(accepted))
         socket.admit()
@@ -324,16 +328,21 @@ class Client:
                 self._leaving = None
         socket = self.sockets.pop(name, None)
         if socket is not None:
+            reason = DisconnectReason.CLIENT_NAMESPACE_DISCONNECT
             socket.detach()
-            self._call_hook(
-                socket, socket.on_disconnect, (DisconnectReason.CLIENT_NAMESPACE_DISCONNECT,)
-            )
+            self._tell_left(socket, reason)
+            self._call_hook(socket, socket.on_disconnect, (reason,))
 
     def _remove(self, socket: Namespace, reason: DisconnectReason) -> None:
         """Out at once; ``on_disconnect`` behind whatever handler runs now."""
         del self.sockets[socket.nsp.name]
         socket.detach()
+        self._tell_left(socket, reason)
         self.session.submit(self._call_hook, socket, socket.on_disconnect, (reason,))
+
+    def _tell_left(self, socket: Namespace, reason: DisconnectReason) -> None:
+        for observer in self.server.observers:
+            observer.left(socket, reason)
 
     def _end_all(self, reason: DisconnectReason) -> None:
         """The connection is gone.
@@ -343,6 +352,7 @@ class Client:
         """
         for socket in self.sockets.values():
             socket.silence()
+            self._tell_left(socket, reason)
         timer = self.session.call_later(
             self.server.disconnect_grace,
             lambda: self.session.submit_unordered(self._finish, reason, None),
@@ -356,4 +366,5 @@ class Client:
             socket = self.sockets.pop(name, None)
             if socket is not None:
                 socket.detach()
+                self._tell_left(socket, reason)
                 self._call_hook(socket, socket.on_disconnect, (reason,))

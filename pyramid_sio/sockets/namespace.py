@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.errors import DisconnectReason, SessionClosed
 from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
-from pyramid_sio.sockets.acks import Answer, PendingAcks, Resolve
+from pyramid_sio.sockets.acks import Answer, PendingAcks, Resolve, to_callback
 from pyramid_sio.sockets.broadcast import Broadcast, Flags, Words, check_event, room_names
 from pyramid_sio.sockets.taps import Tappable, TappedOut, Taps
 
@@ -165,7 +165,7 @@ class Namespace(Words, Tappable):
     def session(self) -> dict[str, Any]:
         """A dict of this connection, for anything. The HTTP session is ``request.session``."""
         if self._data is None:
-            self._data = {}
+            self._data = self.nsp.server.make_data(self)
         return self._data
 
     @property
@@ -190,7 +190,7 @@ class Namespace(Words, Tappable):
 
         :param args: what JSON can express; bytes travel as binary attachments
         :param callback: called with the client's acknowledgement, in a handler's greenlet;
-            never, if the client leaves before
+            never, if the client leaves before or takes longer than ``sio.ack_timeout``
         :raises ValueError: for a reserved event name
         :raises TypeError: for an argument that cannot be sent
         """
@@ -202,17 +202,8 @@ class Namespace(Words, Tappable):
             packet = SocketPacket(SocketType.EVENT, self.nsp.name, (event, *args))
             self.nsp.server.in_loop(self.send_packet, packet, DEFAULT_FLAGS)
         else:
-            self.nsp.server.in_loop(self._emit_with_ack, (event, *args), callback)
-
-    def _emit_with_ack(self, args: Sequence[Any], callback: Callable[..., Any]) -> None:
-        client = self._client
-
-        def resolve(answer: Sequence[Any] | None) -> None:
-            if answer is not None:
-                client.session.submit(client.run_job, self, callback, answer)
-
-        packet = SocketPacket(SocketType.EVENT, self.nsp.name, args)
-        self.send_packet(packet._replace(id=self.expect_ack(resolve, None)), DEFAULT_FLAGS)
+            resolve = to_callback(callback, self.submit, with_error=False)
+            self.nsp.server.in_loop(self.ask, (event, *args), DEFAULT_FLAGS, resolve)
 
     def call(self, event: str, *args: Any, timeout: float | None = None) -> Any:
         """Send an event and wait for the client's acknowledgement.
@@ -223,20 +214,33 @@ class Namespace(Words, Tappable):
         :raises SessionClosed: the client is not, or no longer, connected
         """
         check_event(event)
+        return self.ask_and_wait((event, *args), Flags(timeout=timeout))
+
+    def ask_and_wait(self, args: Sequence[Any], flags: Flags) -> Any:
+        """The same, sent as ``flags`` say. Not for applications."""
         if not self.connected:
             raise SessionClosed(
                 "call() needs a client that is connected: in on_connect it is not yet, "
                 "use self.spawn(...) there"
             )
-        session = self._client.session
-        answer = Answer(session)
-        packet = SocketPacket(SocketType.EVENT, self.nsp.name, (event, *args))
-        if timeout is None:
-            timeout = self.nsp.server.ack_timeout
-        self.send_packet(
-            packet._replace(id=self.expect_ack(answer.resolve, timeout)), DEFAULT_FLAGS
-        )
-        return answer.wait(session)
+        answer = Answer(self._client.session)
+        self.ask(args, flags, answer.resolve)
+        return answer.wait(self._client.session)
+
+    def ask(self, args: Sequence[Any], flags: Flags, resolve: Resolve) -> None:
+        """Send an event that wants acknowledging. Not for applications."""
+        id = self.nsp.server.next_ack_id()
+        packet = SocketPacket(SocketType.EVENT, self.nsp.name, args, id)
+        message = self._client.codec.encode(packet)
+        message.packet = packet
+        timeout = self.nsp.server.ack_timeout if flags.timeout is None else flags.timeout
+        self.expect_ack(id, resolve, timeout)
+        if not self.out.send(message, flags.volatile, flags.compress):
+            self.resolve_ack(id, None)
+
+    def submit(self, func: Callable[..., Any], args: Sequence[Any]) -> None:
+        """Run ``func(*args)`` after this client's handlers. Not for applications."""
+        self._client.session.submit(self._client.run_job, self, func, args)
 
     def send(self, *args: Any) -> None:
         """Send an event named ``message`` to this client."""
@@ -248,14 +252,8 @@ class Namespace(Words, Tappable):
         message.packet = packet
         return self.out.send(message, flags.volatile, flags.compress)
 
-    def expect_ack(self, resolve: Resolve, timeout: float | None) -> int:
-        """Register for an acknowledgement; returns its id. Not for applications."""
-        id = self.nsp.server.next_ack_id()
-        self.expect_shared_ack(id, resolve, timeout)
-        return id
-
-    def expect_shared_ack(self, id: int, resolve: Resolve, timeout: float | None = None) -> None:
-        """Register for the acknowledgement of a broadcast. Not for applications."""
+    def expect_ack(self, id: int, resolve: Resolve, timeout: float | None = None) -> None:
+        """Register for an acknowledgement. Not for applications."""
         if self._acks is None:
             self._acks = PendingAcks()
         self._acks.add(self._client.session, id, resolve, timeout)

@@ -18,7 +18,7 @@ from pyramid_sio.sockets.nsp import Nsp
 from pyramid_sio.sockets.parsed import ParsedClient
 
 if TYPE_CHECKING:
-    from pyramid_sio.interfaces import IAdapter, IDecoder, IEncoder, IInvoker, ISession
+    from pyramid_sio.interfaces import IAdapter, IDecoder, IEncoder, IInvoker, IObserver, ISession
     from pyramid_sio.sockets.namespace import Namespace
 
 
@@ -58,6 +58,7 @@ class SioServer(Verbs):
     :param adapter_factory: makes the rooms of a namespace
     :param make_event: makes something to wait on
     :param in_loop: runs a function in the thread that owns the connections
+    :param spawn: runs a function beside, where it may wait
     :param encoder: turns packets into messages
     :param new_decoder: makes what turns messages into packets; None: the built-in JSON
     :param connect_timeout: seconds a connection may take to enter a namespace
@@ -77,6 +78,7 @@ class SioServer(Verbs):
         adapter_factory: Callable[[dict[str, Namespace]], IAdapter],
         make_event: Callable[[], Any],
         in_loop: Callable[..., None],
+        spawn: Callable[..., Any],
         encoder: IEncoder,
         connect_timeout: float,
         attachment_timeout: float,
@@ -92,6 +94,7 @@ class SioServer(Verbs):
         self.adapter_factory = adapter_factory
         self.make_event = make_event
         self.in_loop = in_loop
+        self.spawn = spawn
         self.encoder = encoder
         self._new_decoder = new_decoder
         self.connect_timeout = connect_timeout
@@ -102,6 +105,10 @@ class SioServer(Verbs):
         self.max_attachment_bytes = max_attachment_bytes
         self.max_held = max_held
         self.keep_empty = keep_empty
+        #: Are told who comes and who goes.
+        self.observers: list[IObserver] = []
+        #: Makes the dict of a connection that handlers see as ``self.session``.
+        self.make_data: Callable[[Namespace], dict[str, Any]] = lambda socket: {}
         self._nsps: dict[str, Nsp] = {}
         self._families: dict[str, Family] = {}
         self._last_ack_id = -1
@@ -113,6 +120,12 @@ class SioServer(Verbs):
         """What was declared; of a pattern, not the namespaces it has brought forth."""
         yield from self._nsps.values()
         yield from self._families.values()
+
+    def namespaces(self) -> Iterator[Nsp]:
+        """Every namespace there is at this moment, those that came from patterns included."""
+        yield from self._nsps.values()
+        for family in self._families.values():
+            yield from list(family.children.values())
 
     def next_ack_id(self) -> int:
         """Acknowledgement ids count up from 0, over all namespaces."""
