@@ -8,26 +8,42 @@ Imported only after the standard library has been patched.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import gevent
 from gevent.event import Event
-from gevent.pywsgi import LoggingLogAdapter, WSGIHandler, WSGIServer
+from gevent.pywsgi import (
+    Input,
+    LoggingLogAdapter,
+    WSGIHandler,
+    WSGIServer,
+    _InvalidClientInput,
+)
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.engine.peer import ENVIRON_KEY, Peer
+from pyramid_sio.engine.spawner import Spawner
 
 logger = logging.getLogger(__name__)
 
 
 #: Longest head of a request, in bytes: its line and all its headers.
 LONGEST_HEAD = 65536
+#: How long a body that nobody wanted is read, in seconds: clients that still send when the
+#: connection is closed do not get to see the answer.
+LINGER = 3
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+#: Bytes of an answer that must get out within the server's ``idle_timeout``.
+SEND_SIZE = 262144
 
 
 class Head:
@@ -51,12 +67,12 @@ class Head:
         except HttpParserUpgrade:
             pass
         except HttpParserError as exc:
-            raise ValueError(f"bad request: {exc}") from None
+            raise ValueError(str(exc)) from None
         self.method = parser.get_method().decode("latin-1")
         self.version = f"HTTP/{parser.get_http_version()}"
         self.keeps_alive = parser.should_keep_alive()
         if self.version not in ("HTTP/1.0", "HTTP/1.1"):
-            raise ValueError(f"bad request: {self.version}")
+            raise ValueError(f"version {self.version}")
 
     # Called by the parser.
 
@@ -80,17 +96,69 @@ class Head:
         return self.get("content-type")
 
 
+class Body(Input):  # type: ignore[misc]
+    """The body of a request; does not go on for ever if the application leaves it alone.
+
+    :param handler: whose connection it comes from
+    """
+
+    def __init__(self, handler: Handler, plain: Input) -> None:
+        super().__init__(plain.rfile, plain.content_length, plain.socket, plain.chunked_input)
+        self._handler = handler
+
+    def read(self, length: int | None = None) -> bytes:
+        try:
+            data: bytes = super().read(length)
+        except ValueError:
+            self._chunked_input_error = True
+            raise _InvalidClientInput("a chunk without a size") from None
+        return data
+
+    def _discard(self) -> None:
+        """Read what the application has left, for a while; then the connection is closed."""
+        if self.chunked_input:
+            is_read = self.chunk_length == 0
+        else:
+            is_read = self.position >= (self.content_length or 0)
+        if is_read or self._chunked_input_error:
+            return
+        with gevent.Timeout(LINGER, False):
+            super()._discard()
+            return
+        self._handler.close_connection = True
+
+
 class Handler(WSGIHandler):  # type: ignore[misc]
     """One HTTP connection; its socket may be taken over while a request is answered."""
+
+    wsgi_input: Any
+
+    def __init__(self, sock: Any, address: Any, server: HttpServer) -> None:
+        sock.settimeout(server.idle_timeout)
+        super().__init__(sock, address, server)
+
+    def handle(self) -> None:
+        # An error answer to a client that is gone already.
+        with contextlib.suppress(OSError):
+            super().handle()
+
+    def _handle_client_error(self, ex: BaseException) -> tuple[str, bytes]:
+        """What came is no request: one of a few lines a second, without the peer's words."""
+        address = self.client_address
+        peer = str(address[0]) if isinstance(address, tuple) else ""
+        self.server.complaints.add("bad request", peer, ex if isinstance(ex, ValueError) else "")
+        return "400", _BAD_REQUEST
 
     def read_request(self, raw_requestline: str) -> bool:
         """Read the headers; :raises ValueError: what came is no HTTP, or too much"""
         self.requestline = raw_requestline.rstrip()
         lines = [raw_requestline.encode("latin-1")]
         left = LONGEST_HEAD - len(lines[0])
-        while lines[-1] not in (b"\r\n", b"\n", b"") or len(lines) == 1:
+        while lines[-1] not in (b"\r\n", b"\n") or len(lines) == 1:
             lines.append(self.rfile.readline(left + 1))
             left -= len(lines[-1])
+            if not lines[-1]:
+                raise ValueError("the headers ended early")
             if left < 0:
                 raise ValueError(f"more than {LONGEST_HEAD} bytes of headers")
         head = self.headers = Head(b"".join(lines))
@@ -120,8 +188,22 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         else:
             self._sendall(head + data)
 
+    def _sendall(self, data: bytes) -> None:
+        """Send in pieces, because the time-out is for one call, however much there is.
+
+        :raises BrokenPipeError: the client is gone, or too slow: nothing to report
+        """
+        view = memoryview(data)
+        try:
+            for start in range(0, len(data), SEND_SIZE):
+                super()._sendall(view[start : start + SEND_SIZE])
+        except (TimeoutError, ssl.SSLError) as exc:
+            raise BrokenPipeError(errno.EPIPE, str(exc)) from exc
+
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
+        environ["wsgi.input"] = self.wsgi_input = Body(self, self.wsgi_input)
+        environ["wsgi.input_terminated"] = True
         environ[ENVIRON_KEY] = Peer(self)
         return environ
 
@@ -160,6 +242,8 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
     :param listener: ``(host, port)``, or a socket that listens
     :param log: a logger for one line a request; None: no such lines
     :param shutdown_timeout: seconds for the end
+    :param idle_timeout: seconds a client may leave us waiting for its request, or for taking
+        an answer
     """
 
     def __init__(
@@ -170,11 +254,14 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
         backlog: int | None,
         log: logging.Logger | None,
         shutdown_timeout: float,
+        idle_timeout: float,
         **tls: Any,
     ) -> None:
         self.engines: set[Any] = set()
         self.writes_access_log = log is not None
         self.shutdown_timeout = shutdown_timeout
+        self.idle_timeout = idle_timeout
+        self.complaints = Complaints(logging.getLogger("pyramid_sio.http"))
         #: Requests that are being answered.
         self.answering = 0
         self._stopping = Event()
@@ -185,6 +272,7 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
             log=log,
             error_log=LoggingLogAdapter(logging.getLogger("pyramid_sio.http"), logging.ERROR),
             handler_class=Handler,
+            spawn=Spawner(),
             **tls,
         )
 
@@ -196,7 +284,13 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
 
     def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> None:
         """TLS: close the wrapped socket afterwards, unless somebody has taken it over."""
-        wrapped = self.wrap_socket(client_socket, **self.ssl_args)
+        client_socket.settimeout(self.idle_timeout)
+        try:
+            wrapped = self.wrap_socket(client_socket, **self.ssl_args)
+        except OSError as exc:
+            self.complaints.add("no TLS", str(address[0]) if address else "", type(exc).__name__)
+            client_socket.close()
+            return
         handler = self.handler_class(wrapped, address, self)
         try:
             handler.handle()

@@ -32,6 +32,7 @@ OPTIONS = frozenset(
         "backlog",
         "access_log",
         "shutdown_timeout",
+        "idle_timeout",
     )
 )
 
@@ -72,6 +73,7 @@ def make_server(
     backlog: str | int = 2048,
     access_log: str | bool = "false",
     shutdown_timeout: str | float = 10,
+    idle_timeout: str | float = 60,
 ) -> HttpServer:
     """The server, not yet listening. The process must have been patched.
 
@@ -82,6 +84,8 @@ def make_server(
     :param backlog: connections the kernel may hold before they are accepted
     :param access_log: log each request to the logger ``pyramid_sio.access``
     :param shutdown_timeout: seconds handlers and clients are given to end on SIGTERM
+    :param idle_timeout: seconds a client may leave the server waiting, for a request or for
+        taking an answer
     """
     from pyramid_sio.http import HttpServer, listen_on_unix_socket
 
@@ -97,6 +101,7 @@ def make_server(
         backlog=None if unix_socket else int(backlog),
         log=log if str(access_log).lower() in ("true", "yes", "on", "1") else None,
         shutdown_timeout=float(shutdown_timeout),
+        idle_timeout=float(idle_timeout),
         **tls,
     )
 

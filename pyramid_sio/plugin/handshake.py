@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from pyramid_sio.errors import BadRequest
 from pyramid_sio.protocol.request import parse_query
 
 _KEPT = frozenset(
@@ -40,6 +41,10 @@ _DROPPED = frozenset(
 )
 #: No header can contain it: HTTP servers refuse control characters there.
 _SEPARATOR = "\0"
+#: Who a request comes from, as a browser says it without being asked by the page.
+_CREDENTIALS = frozenset(("HTTP_COOKIE", "HTTP_AUTHORIZATION"))
+#: Characters kept of a session's request. Node's server takes no longer heads at all.
+LONGEST = 16384
 
 
 class Handshake:
@@ -47,17 +52,23 @@ class Handshake:
 
     Only plain CGI keys are kept. Whatever else an environ carries (a transaction manager, an
     input stream) belongs to that one request and must not leak into later events.
+
+    :param anonymous: leave out what says who the user is
+    :raises BadRequest: the headers are longer than what a session may keep
     """
 
     __slots__ = ("_environ", "issued")
 
-    def __init__(self, environ: Mapping[str, Any]) -> None:
+    def __init__(self, environ: Mapping[str, Any], *, anonymous: bool = False) -> None:
         items = []
+        dropped = _DROPPED | _CREDENTIALS if anonymous else _DROPPED
         for key, value in environ.items():
-            if key in _KEPT or (key.startswith("HTTP_") and key not in _DROPPED):
+            if key in _KEPT or (key.startswith("HTTP_") and key not in dropped):
                 items.append(key)
                 items.append(str(value).replace(_SEPARATOR, ""))
         self._environ = _SEPARATOR.join(items)
+        if len(self._environ) > LONGEST:
+            raise BadRequest(detail=f"headers of {len(self._environ)} characters; {LONGEST} fit")
         #: When it came, in seconds since 1970.
         self.issued = time.time()
 

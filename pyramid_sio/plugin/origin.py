@@ -49,6 +49,15 @@ class OriginPolicy:
                 "add it to sio.cors_origins if it may connect"
             )
 
+    def trusts(self, request: Request) -> bool:
+        """May the request act as the user whom its cookies name?
+
+        Not if only ``*`` lets it in: browsers send cookies along with a WebSocket, whatever page
+        opens it.
+        """
+        origin = request.environ.get("HTTP_ORIGIN")
+        return origin is None or self._knows(origin, request)
+
     def headers(self, request: Request) -> list[tuple[str, str]]:
         """What any answer tells the browser."""
         if not self.cross_origin:
@@ -74,8 +83,9 @@ class OriginPolicy:
         return headers
 
     def _permits(self, origin: str, request: Request) -> bool:
-        if self._any:
-            return True
+        return self._any or self._knows(origin, request)
+
+    def _knows(self, origin: str, request: Request) -> bool:
         origin = _without_port(origin.lower())
         return origin in self._allowed or _is_own(origin, request)
 
