@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from gevent.event import Event
 from pyramid.path import DottedNameResolver
 from zope.interface import implementer
@@ -54,6 +55,7 @@ class Endpoint:
             adapter_factory=MemoryAdapter,
             make_event=Event,
             in_loop=self._in_loop,
+            spawn=gevent.spawn,
             encoder=parser.encoder,
             new_decoder=parser.new_decoder,
             connect_timeout=values["connect_timeout"],

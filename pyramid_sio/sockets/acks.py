@@ -56,6 +56,25 @@ class PendingAcks:
             self.resolve(id, None)
 
 
+def to_callback(
+    callback: Callable[..., Any], run: Callable[..., None], *, with_error: bool
+) -> Resolve:
+    """What hands an answer to ``callback``.
+
+    :param run: called with the callback and its arguments; has it run where it may wait
+    :param with_error: the first argument is None, or why there is no answer; without it the
+        callback is not called then
+    """
+
+    def resolve(args: Sequence[Any] | None) -> None:
+        if with_error:
+            run(callback, (AckTimeout(),) if args is None else (None, *args))
+        elif args is not None:
+            run(callback, args)
+
+    return resolve
+
+
 class Answer:
     """What :meth:`Namespace.call` waits for."""
 

@@ -8,16 +8,20 @@ A chain is a value: each word returns a new one, so half a chain can be kept and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyramid_sio.errors import AckTimeout
 from pyramid_sio.protocol.packets import SocketPacket, SocketType
 from pyramid_sio.protocol.socket_v5 import RESERVED_EVENTS
+from pyramid_sio.sockets.acks import to_callback
 
 if TYPE_CHECKING:
     from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.nsp import Nsp
+
+
+logger = logging.getLogger(__name__)
 
 
 class Target(NamedTuple):
@@ -44,6 +48,14 @@ class Flags(NamedTuple):
     compress: bool = True
     local: bool = False
     timeout: float | None = None
+
+
+def run_alone(func: Callable[..., Any], args: Sequence[Any]) -> None:
+    """``func(*args)``, with nobody above to hear what it raises but the log."""
+    try:
+        func(*args)
+    except Exception:
+        logger.exception("a callback failed: %r", func)
 
 
 def check_event(event: object) -> None:
@@ -104,7 +116,7 @@ class Words:
         return self.chain().compress(value)
 
     def timeout(self, seconds: float) -> Broadcast:
-        """How long ``call()`` waits for acknowledgements."""
+        """How long to wait for acknowledgements, and for other servers."""
         return self.chain().timeout(seconds)
 
 
@@ -113,26 +125,28 @@ class Verbs(Words):
 
     __slots__ = ()
 
-    def emit(self, event: str, *args: Any) -> None:
+    def emit(self, event: str, *args: Any, callback: Callable[..., Any] | None = None) -> None:
         """Send an event to everybody; encoded once, however many receive it.
 
         Any greenlet, any thread of the process may call.
 
+        :param callback: called with an error or None, then with the list of answers
         :raises ValueError: for a reserved event name
         :raises TypeError: for an argument that cannot be sent
         """
-        self.chain().emit(event, *args)
+        self.chain().emit(event, *args, callback=callback)
 
     def send(self, *args: Any) -> None:
         """Send an event named ``message`` to everybody."""
         self.chain().emit("message", *args)
 
-    def call(self, event: str, *args: Any) -> Any:
+    def call(self, event: str, *args: Any, timeout: float | None = None) -> Any:
         """Send an event, wait for all acknowledgements: the first argument of each.
 
+        :param timeout: seconds; None: what the chain says, or the setting ``sio.ack_timeout``
         :raises AckTimeout: not everybody answered in time; ``responses`` holds what came
         """
-        return self.chain().call(event, *args)
+        return self.chain().call(event, *args, timeout=timeout)
 
     def fetch(self) -> list[Namespace]:
         """The connections."""
@@ -215,43 +229,55 @@ class Broadcast(Words):
 
     # Verbs.
 
-    def emit(self, event: str, *args: Any) -> None:
+    def emit(self, event: str, *args: Any, callback: Callable[..., Any] | None = None) -> None:
         """Send an event; encoded once, however many receive it.
 
+        :param callback: called with the acknowledgements. For a selection: with an error or
+            None, and a list of the first argument of each. For one client: with the arguments
+            of its answer; after ``timeout()`` with an error or None before them
         :raises ValueError: for a reserved event name
         :raises TypeError: for an argument that cannot be sent
         """
         check_event(event)
-        packet = SocketPacket(SocketType.EVENT, self._nsp.name, (event, *args))
         in_loop = self._nsp.server.in_loop
+        if callback is not None:
+            in_loop(self._ask, (event, *args), callback)
+            return
+        packet = SocketPacket(SocketType.EVENT, self._nsp.name, (event, *args))
         if self._origin is not None and not self._selected:
             in_loop(self._origin.send_packet, packet, self._flags)
         else:
             in_loop(self._nsp.adapter.broadcast, packet, self._final_target(), self._flags)
 
+    def _ask(self, args: Sequence[Any], callback: Callable[..., Any]) -> None:
+        origin, flags = self._origin, self._flags
+        if origin is None or self._selected:
+            collected = self._nsp.ask(args, self._final_target(), flags)
+            run = run_alone if origin is None else origin.submit
+            self._nsp.server.spawn(collected.report, callback, run)
+        else:
+            with_error = flags.timeout is not None
+            origin.ask(args, flags, to_callback(callback, origin.submit, with_error=with_error))
+
     def send(self, *args: Any) -> None:
         """Send an event named ``message``."""
         self.emit("message", *args)
 
-    def call(self, event: str, *args: Any) -> Any:
+    def call(self, event: str, *args: Any, timeout: float | None = None) -> Any:
         """Send an event and wait for the acknowledgement of everybody who received it.
 
         From a connection, without a selection, it is the one client's answer; else a list
         of the first argument of each answer.
 
+        :param timeout: seconds; None: what the chain says, or the setting ``sio.ack_timeout``
         :raises AckTimeout: not everybody answered in time; ``responses`` holds what came
         :raises SessionClosed: the one client is gone
         """
-        if self._origin is not None and not self._selected:
-            return self._origin.call(event, *args, timeout=self._flags.timeout)
         check_event(event)
-        collected = self._nsp.call_all((event, *args), self._final_target(), self._flags)
-        if collected.missing:
-            raise AckTimeout(
-                f"{collected.missing} of {collected.expected} clients did not answer",
-                collected.responses,
-            )
-        return collected.responses
+        flags = self._flags if timeout is None else self._flags._replace(timeout=timeout)
+        if self._origin is not None and not self._selected:
+            return self._origin.ask_and_wait((event, *args), flags)
+        return self._nsp.ask((event, *args), self._final_target(), flags).wait()
 
     def fetch(self) -> list[Namespace]:
         """The connections selected."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pyramid_sio.errors import AckTimeout
 from pyramid_sio.protocol.packets import SocketPacket, SocketType
 from pyramid_sio.sockets.broadcast import Broadcast, Flags, Target, Verbs
 
@@ -104,55 +105,84 @@ class Nsp(Verbs):
         self.sockets.pop(socket.sid, None)
         self.adapter.remove(socket, socket.rooms)
 
-    def call_all(self, args: Sequence[Any], target: Target, flags: Flags) -> Collected:
-        """Send an event to many and wait for their acknowledgements, or for the time-out."""
-        id = self.server.next_ack_id()
-        packet = SocketPacket(SocketType.EVENT, self.name, args, id)
-        collected = Collected(self.server.make_event())
-        asked = []
-        for socket in self.adapter.broadcast_with_ack(packet, target, flags):
-            socket.expect_shared_ack(id, collected.resolve)
-            asked.append(socket)
-        collected.expect(len(asked))
-        timeout = self.server.ack_timeout if flags.timeout is None else flags.timeout
-        collected.event.wait(timeout)
-        collected.done = True
-        for socket in asked:
-            socket.resolve_ack(id, None)
+    def ask(self, args: Sequence[Any], target: Target, flags: Flags) -> Collected:
+        """Send an event to many; the result is waited on for their acknowledgements."""
+        server = self.server
+        timeout = server.ack_timeout if flags.timeout is None else flags.timeout
+        collected = Collected(server.next_ack_id(), server.make_event(), timeout)
+        packet = SocketPacket(SocketType.EVENT, self.name, args, collected.id)
+        try:
+            for socket in self.adapter.broadcast_with_ack(packet, target, flags):
+                collected.expect(socket)
+        except BaseException:
+            collected.end()
+            raise
+        collected.all_asked()
         return collected
 
 
 class Collected:
-    """The answers to one broadcast."""
+    """The answers to one broadcast.
 
-    __slots__ = ("_came", "done", "event", "expected", "responses")
+    :param id: of the acknowledgements, the same for all clients
+    :param event: what to wait on
+    :param timeout: how long, in seconds
+    """
 
-    def __init__(self, event: Any) -> None:
-        self.event = event
-        self.expected = 0
+    __slots__ = ("_asked", "_came", "_event", "_expected", "_timeout", "id", "responses")
+
+    def __init__(self, id: int, event: Any, timeout: float) -> None:
+        self.id = id
         #: The first argument of each answer.
         self.responses: list[Any] = []
-        self.done = False
+        self._event = event
+        self._timeout = timeout
+        self._asked: list[Namespace] = []
+        #: How many were asked; not known until all have been.
+        self._expected: int | None = None
         self._came = 0
 
-    @property
-    def missing(self) -> int:
-        return self.expected - len(self.responses)
+    def expect(self, socket: Namespace) -> None:
+        """A client is about to be asked."""
+        self._asked.append(socket)
+        socket.expect_ack(self.id, self._resolve)
 
-    def expect(self, count: int) -> None:
-        """How many were asked."""
-        self.expected = count
+    def all_asked(self) -> None:
+        """Nobody else will be."""
+        self._expected = len(self._asked)
         self._check()
 
-    def resolve(self, args: Sequence[Any] | None) -> None:
+    def _resolve(self, args: Sequence[Any] | None) -> None:
         """One answered, or (None) is gone without an answer."""
-        if not self.done:
-            self._came += 1
-            if args is not None:
-                self.responses.append(args[0] if args else None)
-            if self.expected:
-                self._check()
+        self._came += 1
+        if args is not None:
+            self.responses.append(args[0] if args else None)
+        self._check()
 
     def _check(self) -> None:
-        if self._came >= self.expected:
-            self.event.set()
+        if self._expected is not None and self._came >= self._expected:
+            self._event.set()
+
+    def wait(self) -> list[Any]:
+        """The answers, once all have come.
+
+        :raises AckTimeout: not everybody answered in time, or is there any more
+        """
+        self._event.wait(self._timeout)
+        responses = list(self.responses)
+        self.end()
+        if missing := len(self._asked) - len(responses):
+            raise AckTimeout(f"{missing} of {len(self._asked)} clients did not answer", responses)
+        return responses
+
+    def end(self) -> None:
+        """Expect nothing more of anybody: what still comes is ignored."""
+        for socket in self._asked:
+            socket.resolve_ack(self.id, None)
+
+    def report(self, callback: Callable[..., Any], run: Callable[..., None]) -> None:
+        """Wait, then run ``callback(error, responses)``; the error is None if there is none."""
+        try:
+            run(callback, (None, self.wait()))
+        except AckTimeout as exc:
+            run(callback, (exc, exc.responses))

@@ -52,6 +52,7 @@ def server() -> SioServer:
         adapter_factory=MemoryAdapter,
         make_event=lambda: None,
         in_loop=lambda func, *args: func(*args),
+        spawn=lambda func, *args: func(*args),
         encoder=Spelled(),
         new_decoder=Halves,
         connect_timeout=5,
