@@ -170,6 +170,29 @@ class TestEnd:
         assert heard(websocket).reasons == [DisconnectReason.TRANSPORT_CLOSE]
         assert engine.sessions == {}
 
+    @pytest.mark.parametrize(
+        "payload", [b"", (1000).to_bytes(2, "big") + b"bye", (4000).to_bytes(2, "big")]
+    )
+    def test_the_client_closes_after_the_library_was_needed(
+        self, engine: EngineServer, websocket: Session, wire: Wire, payload: bytes
+    ) -> None:
+        wire.send_frame(PING)
+        wire.send_frame(CLOSE, payload)
+        pong, close = wire.expect(2)
+        assert pong.opcode == PONG
+        assert close == (CLOSE, payload, 0)
+        wire.expect_end()
+        assert heard(websocket).reasons == [DisconnectReason.TRANSPORT_CLOSE]
+
+    @pytest.mark.parametrize("payload", [b"\x03", (5).to_bytes(2, "big")])
+    def test_the_client_closes_wrongly(
+        self, engine: EngineServer, websocket: Session, wire: Wire, payload: bytes
+    ) -> None:
+        wire.send_frame(CLOSE, payload)
+        (close,) = wire.expect(1)
+        assert close.payload[:2] == (1002).to_bytes(2, "big")
+        assert heard(websocket).reasons == [DisconnectReason.TRANSPORT_ERROR]
+
     def test_the_connection_breaks(self, websocket: Session, wire: Wire) -> None:
         wire.close()
         until(lambda: heard(websocket).reasons)
@@ -333,6 +356,15 @@ class TestSlowClient:
         self.fill(session)
         session.end(DisconnectReason.PING_TIMEOUT)
         wire.expect_end()
+
+    def test_sending_after_it_was_lost(self, slow: tuple[Session, Wire]) -> None:
+        session, wire = slow
+        session.transport.pause()
+        wire.close()
+        transport = session.transport
+        assert not transport.send(Message(b"2[1]"))
+        assert not transport.send(Message(b"2[2]"))
+        until(lambda: heard(session).reasons)
 
     def test_gone_while_things_wait(self, slow: tuple[Session, Wire]) -> None:
         session, wire = slow
