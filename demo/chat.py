@@ -1,13 +1,11 @@
 """The chat: what a page may ask for, who hears of it, and what it is told itself.
 
 Every action answers by acknowledgement: ``{"ok": True, ...}``, or ``{"ok": False, "error": a
-code, "message": a sentence}``. What others should know goes to them as an event:
+code, "message": a sentence}``. What others should know goes to them as an event, see
+``Chat.ServerToClient``.
 
-``entry`` (a line of a room's history), ``typing`` (room, nick, whether), ``listing`` (a room of
-the directory has changed) and ``gone`` (names of rooms that are no more). To oneself:
-``welcome`` after connecting, ``displaced`` when another page went on under one's nick.
-
-The state, and every rule about it, is in :mod:`demo.rooms`.
+The state, and every rule about it, is in :mod:`demo.rooms`; the types are in
+:mod:`demo.messages`.
 """
 
 from __future__ import annotations
@@ -17,21 +15,20 @@ from dataclasses import asdict
 from functools import wraps
 from typing import Any
 
-from demo.records import Entry
+from demo.messages import Done, Joined, Left, Refused, Renamed, Said, Welcome
+from demo.records import Entry, Listing
 from demo.rooms import House
 from demo.words import Refusal
 from pyramid_sio import ConnectRefused, Namespace, sio_namespace
 
-Answer = dict[str, Any]
 
-
-def answered(handler: Callable[..., Answer | None]) -> Callable[..., Answer]:
-    """Turn what a handler returns, or refuses, into the acknowledgement."""
+def answered(handler: Callable[..., Done | Refused]) -> Callable[..., Done | Refused]:
+    """Turn a refusal into the acknowledgement."""
 
     @wraps(handler)
-    def answer(self: Chat, *args: Any) -> Answer:
+    def answer(self: Chat, *args: Any) -> Done | Refused:
         try:
-            return {"ok": True, **(handler(self, *args) or {})}
+            return handler(self, *args)
         except Refusal as refusal:
             return {"ok": False, "error": refusal.code, "message": str(refusal)}
 
@@ -46,6 +43,27 @@ def channel(room: str) -> str:
 @sio_namespace("/chat")
 class Chat(Namespace):
     """One person's connection."""
+
+    class ServerToClient:
+        """What a page hears."""
+
+        def welcome(self, welcome: Welcome) -> None:
+            """After connecting: who one is, and where."""
+
+        def entry(self, entry: Entry) -> None:
+            """Somebody has said or done something: a line of a room's history."""
+
+        def typing(self, room: str, nick: str, active: bool) -> None:
+            """Somebody writes, or no longer does."""
+
+        def listing(self, room: Listing) -> None:
+            """A room of the directory has changed."""
+
+        def gone(self, rooms: list[str]) -> None:
+            """Rooms that are no more."""
+
+        def displaced(self) -> None:
+            """Another page went on under one's nick."""
 
     @property
     def house(self) -> House:
@@ -87,49 +105,50 @@ class Chat(Namespace):
         self._spread(self.house.depart(self.sid, keep_nick=not said_goodbye))
 
     @answered
-    def on_nick(self, nick: str) -> Answer:
+    def on_nick(self, nick: str) -> Renamed | Refused:
         name, entries = self.house.rename(self.sid, nick)
         self._spread(entries)
-        return {"nick": name, "entries": [entry.as_dict() for entry in entries]}
+        return {"ok": True, "nick": name, "entries": entries}
 
     @answered
-    def on_join(self, room: str) -> Answer:
+    def on_join(self, room: str) -> Joined | Refused:
         """Enter a room; nobody has to have made it."""
         name, entry = self.house.join(self.sid, room)
         self.join(channel(name))
         if entry:
             self._spread([entry])
-        return {"room": self.house.picture(name)}
+        return {"ok": True, "room": self.house.picture(name)}
 
     @answered
-    def on_leave(self, room: str) -> Answer:
+    def on_leave(self, room: str) -> Left | Refused:
         entry = self.house.leave(self.sid, room)
         self.leave(channel(entry.room))
         self._spread([entry])
-        return {"room": entry.room}
+        return {"ok": True, "room": entry.room}
 
     @answered
-    def on_say(self, room: str, text: str, nonce: str) -> Answer:
+    def on_say(self, room: str, text: str, nonce: str) -> Said | Refused:
         """:param nonce: the page's own mark, to know the line again should the answer get lost"""
         entry = self.house.say(self.sid, room, text, nonce)
-        self.to(channel(entry.room)).emit("entry", entry.as_dict())
-        return {"entry": entry.as_dict()}
+        self.to(channel(entry.room)).emit("entry", entry)
+        return {"ok": True, "entry": entry}
 
     @answered
-    def on_topic(self, room: str, topic: str) -> Answer:
+    def on_topic(self, room: str, topic: str) -> Said | Refused:
         entry = self.house.set_topic(self.sid, room, topic)
         self._spread([entry])
-        return {"entry": entry.as_dict()}
+        return {"ok": True, "entry": entry}
 
     @answered
-    def on_typing(self, room: str, active: bool) -> None:
+    def on_typing(self, room: str, active: bool) -> Done | Refused:
         name, nick = self.house.set_typing(self.sid, room, active)
-        self.to(channel(name)).emit("typing", name, nick, bool(active))
+        self.to(channel(name)).emit("typing", name, nick, active)
+        return {"ok": True}
 
     def _spread(self, entries: Iterable[Entry]) -> None:
         """Tell the others in the room of each entry, and everybody what it does to the list."""
         for entry in entries:
-            self.to(channel(entry.room)).emit("entry", entry.as_dict())
+            self.to(channel(entry.room)).emit("entry", entry)
             listing = self.house.listing(entry.room)
             if listing and entry.kind != "rename":
                 self.nsp.emit("listing", listing)

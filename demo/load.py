@@ -42,6 +42,15 @@ class Load(Namespace):
     def on_echo(self) -> None:
         """The page times how long this one's acknowledgement takes."""
 
+    class ServerToClient:
+        """What a page hears."""
+
+        def history(self, samples: list[Sample]) -> None:
+            """The samples of the last two minutes, after connecting."""
+
+        def sample(self, sample: Sample) -> None:
+            """Another one, every second."""
+
 
 class Monitor:
     """Takes a sample a second while there are watchers.

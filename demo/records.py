@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TypedDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,13 @@ class Entry:
     #: The sender's own mark, by which its page knows the line again.
     nonce: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+
+class Listing(TypedDict):
+    """A room as a line of the directory."""
+
+    name: str
+    topic: str
+    people: int
 
 
 @dataclass(slots=True)
@@ -74,7 +79,7 @@ class Room:
     forgotten: int = 0
     empty_since: float = 0.0
 
-    def listing(self) -> dict[str, Any]:
+    def listing(self) -> Listing:
         """The room as a line of the directory."""
         return {"name": self.name, "topic": self.topic, "people": len(self.people)}
 

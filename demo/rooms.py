@@ -14,9 +14,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from demo.records import Arrival, Entry, Limits, Person, Room
+from demo.messages import Picture
+from demo.records import Arrival, Entry, Limits, Listing, Person, Room
 from demo.words import Refusal, clean_name, clean_room, clean_text, same
 
 #: The room that is always there, and where everybody begins.
@@ -177,7 +177,7 @@ class House:
                 place.typing[person.nick.casefold()] = until
             return place.name, person.nick
 
-    def picture(self, room: str, since: object = 0) -> dict[str, Any]:
+    def picture(self, room: str, since: object = 0) -> Picture:
         """Everything about a room that somebody who enters it wants to know.
 
         :param since: id of the last entry already seen; only later ones are returned, and
@@ -192,17 +192,17 @@ class House:
                 "topic_by": place.topic_by,
                 "people": sorted((p.nick for p in place.people.values()), key=str.casefold),
                 "typing": [place.people[k].nick for k, end in place.typing.items() if end > now],
-                "backlog": [e.as_dict() for e in place.history if e.id > seen],
+                "backlog": [e for e in place.history if e.id > seen],
                 "gap": 0 < seen < place.forgotten,
             }
 
-    def directory(self) -> list[dict[str, Any]]:
+    def directory(self) -> list[Listing]:
         """Every room with its topic and its number of people; the lobby first."""
         with self._lock:
             rooms = sorted(self._rooms.values(), key=lambda room: (room.name != LOBBY, room.name))
             return [room.listing() for room in rooms]
 
-    def listing(self, room: str) -> dict[str, Any] | None:
+    def listing(self, room: str) -> Listing | None:
         """One room of the directory; None if it is no more."""
         with self._lock:
             place = self._rooms.get(room)

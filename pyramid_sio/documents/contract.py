@@ -110,14 +110,19 @@ def _doc(thing: Any) -> str:
 
 def _answer(returns: Any) -> tuple[Parameter, ...] | None:
     """The arguments of an acknowledgement, made of what a handler returns as ``wrap`` does."""
-    if returns in (UNSAID, Any, object) or why_unfit(returns) is not None:
-        return None
     if returns in (None, NoneType, Never, NoReturn):
         return ()
-    members = get_args(returns) if get_origin(returns) in (Union, UnionType) else (returns,)
+    members = members_of(returns)
+    if any(member in (UNSAID, Any, object) or why_unfit(member) for member in members):
+        return None
     if any(_is_tuple(member) for member in members):
         return _spread(returns) if len(members) == 1 else None
     return (Parameter("answer", returns, required=NoneType not in members, many=False),)
+
+
+def members_of(type: Any) -> tuple[Any, ...]:
+    """The types a union consists of; any other type by itself."""
+    return get_args(type) if get_origin(type) in (Union, UnionType) else (type,)
 
 
 def _is_tuple(type: Any) -> bool:

@@ -14,7 +14,7 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, WebSocketRoute, e
 from demo.records import Limits
 from tests.conftest import Serve
 from tests.demo.cable import Cable
-from tests.support import PATIENCE, Program, Server
+from tests.support import PATIENCE, Program, Server, wait_until
 
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -445,7 +445,7 @@ def test_the_chart_lives(visit: Callable[..., Guest]) -> None:
     blank = guest("#load-canvas").evaluate(INK)
     visit("Ada")
     expect(guest("#load-foot")).to_have_text("Pushed once a second to 2 pages, 1 in the chat")
-    guest.page.wait_for_function(f"({INK})(document.getElementById('load-canvas')) > {blank}")
+    wait_until(lambda: guest("#load-canvas").evaluate(INK) > blank, what="ink on the canvas")
     guest("[data-metric=memory]").click()
     expect(guest("[data-metric=memory]")).to_have_attribute("aria-pressed", "true")
     expect(guest("[data-metric=cpu]")).to_have_attribute("aria-pressed", "false")

@@ -35,7 +35,7 @@ def house(clock: Clock) -> House:
 
 def texts(house: House, room: str = LOBBY, since: int = 0) -> list[tuple[str, str, str]]:
     entries = house.picture(room, since)["backlog"]
-    return [(entry["kind"], entry["nick"], entry["text"]) for entry in entries]
+    return [(entry.kind, entry.nick, entry.text) for entry in entries]
 
 
 def refused(code: str) -> pytest.RaisesExc[Refusal]:
@@ -223,7 +223,7 @@ def test_only_what_is_new_comes_again(house: House) -> None:
     assert texts(house, since=seen) == []
     house.say("1", LOBBY, "two")
     picture = house.picture(LOBBY, seen)
-    assert [entry["text"] for entry in picture["backlog"]] == ["two"]
+    assert [entry.text for entry in picture["backlog"]] == ["two"]
     assert picture["gap"] is False
 
 

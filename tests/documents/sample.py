@@ -38,10 +38,20 @@ class Verdict(TypedDict, total=False):
     reason: str | None
 
 
+class Score(TypedDict):
+    points: dict[str, int]
+
+
 @dataclass
 class Player:
+    """Somebody who plays.
+
+    Only the server makes one.
+    """
+
     name: str
     colour: Colour
+    rating: int = 0
 
 
 class Pair(NamedTuple):
@@ -84,6 +94,8 @@ class Game(Namespace):
     def on_many(self) -> tuple[int, ...]: ...
 
     def on_maybe(self, default: dict[str, Any] | None) -> str | None: ...
+
+    def on_either(self) -> Verdict | Score | None: ...
 
     def on_named(self, switch: int) -> Pair: ...
 

@@ -52,7 +52,12 @@ def test_is_valid(document: dict[str, Any], node: Node, tmp_path: Path) -> None:
             [["red", [1, 2]], ["black", [1]], ["black", [1, 2, 3]], ["black"]],
         ],
         "game send.moved": [
-            [[{"name": "a", "colour": "black"}, {"type": "Queen", "at": {"x": 1}, "moves": 1}]],
+            [
+                [
+                    {"name": "a", "colour": "black", "rating": 1},
+                    {"type": "Queen", "at": {"x": 1}, "moves": 1},
+                ]
+            ],
             [[{"name": "a"}, {"type": "Pawn", "at": {"x": 1}}], []],
         ],
         "game send.ask.answer": [[["yes"]], [[], [1]]],

@@ -34,6 +34,7 @@ game.emit("pair", (number: number, text: string) => text.repeat(number));
 game.emit("many", (...numbers: number[]) => numbers);
 game.emit("maybe", null, (answer?: string | null) => answer);
 game.emit("maybe", { any: ["thing"] }, () => undefined);
+game.emit("either", (answer) => answer && ("points" in answer ? answer.points.Ann : answer.legal));
 game.emit("named", 1);
 game.emit("named", 1, (...answers) => answers);
 game.emit("plain", Symbol.iterator);
@@ -43,6 +44,7 @@ game.emit("draw offer", "white", [1, 2], { any: "thing" }, (agreed: boolean) => 
 game.on("moved", (player, piece) => {
   const colour: "black" | "white" = player.colour;
   const square: Square = piece.at;
+  player.rating.toFixed();
   return piece.type === "Queen" ? piece.moves : [colour, square];
 });
 game.on("ask", (question: string, choices: string[], callback) => callback(choices[0] + question));
@@ -66,6 +68,7 @@ game.emit("upload", "text");
 game.emit("rooms", (rooms) => rooms);
 game.emit("rooms", "a", 1, (rooms: string[]) => rooms);
 game.emit("pair", (text: string, number: number) => text);
+game.emit("either", (answer?: Verdict) => answer);
 game.emit("draw offer", "red", [1, 2], () => undefined);
 game.emit("draw offer", "black", [1], () => undefined);
 game.on("nothing of that name", () => undefined);
@@ -91,6 +94,7 @@ def test_words(contracts: list[Contract]) -> None:
     text = to_typescript(contracts)
 
     assert "export interface Square {\n  /** From the left. */\n  x: number;\n  y?: number;" in text
+    assert "\n * Somebody who plays.\n *\n * Only the server makes one.\n */\n" in text
     assert "/** A field of the board. * / */" in text
     assert " * Namespace /game\n *\n * A game of chess.\n */" in text
     assert "    /** A piece has moved. */\n    moved: (player: Player, piece: Pawn | Queen)" in text
