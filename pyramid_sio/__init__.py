@@ -18,6 +18,9 @@ if TYPE_CHECKING:
         AckTimeout as AckTimeout,
     )
     from pyramid_sio.errors import (
+        ArgumentError as ArgumentError,
+    )
+    from pyramid_sio.errors import (
         ConnectRefused as ConnectRefused,
     )
     from pyramid_sio.errors import (
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AckTimeout": "errors",
+    "ArgumentError": "errors",
     "ConnectRefused": "errors",
     "DisconnectReason": "errors",
     "SessionClosed": "errors",
