@@ -28,6 +28,8 @@ class DisconnectReason(StrEnum):
     SERVER_SHUTTING_DOWN = "server shutting down"
     #: The client did not read what was sent to it (no counterpart in Node's server).
     SLOW_CLIENT = "slow client"
+    #: The client went on sending more than a limit allows (no counterpart either).
+    RATE_LIMITED = "rate limited"
 
 
 class SioError(Exception):
@@ -188,6 +190,29 @@ class ArgumentError(EventError):
     def complaint(self) -> str:
         # The text may quote what was sent.
         return f"argument {self.argument!r} of event {self.event!r} does not fit at {self.path}"
+
+
+class RateLimited(EventError):
+    """An event came too soon after others; it is not handled.
+
+    :param limit: of what there were too many: of this ``connection``, ``user`` or ``event``
+    :param rate: how many there may be
+    :param event: the handler's name for the event, if that is limited
+    """
+
+    def __init__(self, limit: str, rate: str, event: str | int | None = None) -> None:
+        super().__init__("rate limit exceeded")
+        self.limit = limit
+        self.rate = rate
+        self.event = event
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        return {"error": str(self), "limit": self.limit}
+
+    @property
+    def complaint(self) -> str:
+        return self.rate if self.event is None else f"{self.rate} of {self.event!r}"
 
 
 class AdapterError(SioError):

@@ -224,6 +224,8 @@ class FakeInvoker:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, str]] = []
         self.permissions: set[str] = set()
+        #: Who everybody is.
+        self.user: Any = None
         #: Why nobody is admitted; None: everybody is.
         self.refusal: ConnectRefused | None = None
 
@@ -237,6 +239,9 @@ class FakeInvoker:
     def admit(self, socket: Any) -> None:
         if self.refusal is not None:
             raise self.refusal
+
+    def user_of(self, socket: Any) -> Any:
+        return self.user
 
     def may(self, socket: Any, permission: str) -> bool:
         return permission in self.permissions

@@ -143,6 +143,14 @@ class Invoker:
         if permission is not None and not request.has_permission(permission, socket.context):
             raise ConnectRefused("Forbidden")
 
+    def user_of(self, socket: Namespace) -> Any:
+        """Whom the security policy sees in the request the connection was opened with."""
+        return self.invoke(socket, self._user_of, (socket,))
+
+    @staticmethod
+    def _user_of(socket: Namespace) -> Any:
+        return socket.request.authenticated_userid
+
     def may(self, socket: Namespace, permission: str) -> bool:
         """Does the connection's user have a permission, on the namespace's context?"""
         return bool(self.invoke(socket, self._may, (socket, permission)))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from pyramid_sio.errors import ArgumentError, ConnectRefused
+from pyramid_sio.protocol.rates import Rate, parse_rate
 from pyramid_sio.protocol.socket_v5 import RESERVED_EVENTS
 from pyramid_sio.sockets.validation import Arguments, Signature, signature_of
 
@@ -37,11 +38,13 @@ class Mark(NamedTuple):
     event: str | int
     permission: str | None
     ordered: bool
+    rate: Rate | None
 
 
 class Handler(NamedTuple):
     """One event's method.
 
+    :param rate: how often one connection may send it; None: as often as it likes
     :param least: how many arguments it needs
     :param most: how many it takes
     :param signature: what they are, for documents
@@ -52,6 +55,7 @@ class Handler(NamedTuple):
     event: str | int
     permission: str | None
     ordered: bool
+    rate: Rate | None
     least: int
     most: int
     signature: Signature
@@ -66,7 +70,11 @@ class Handler(NamedTuple):
 
 
 def on(
-    event: str | int, *, permission: str | None = None, ordered: bool = True
+    event: str | int,
+    *,
+    permission: str | None = None,
+    ordered: bool = True,
+    rate: str | None = None,
 ) -> Callable[[_F], _F]:
     """Mark a method of a namespace class as the handler of an event.
 
@@ -76,13 +84,16 @@ def on(
     :param event: the event's name as the client sends it
     :param permission: a permission the client's user must have, on the namespace's context
     :param ordered: False lets this event run beside earlier ones of the same connection
-    :raises ValueError: for a name no client can send
+    :param rate: how often one connection may send it: ``'20/s'``, ``'100/m burst 10'``
+    :raises ValueError: for a name no client can send, or a rate that is none
     """
     if event in RESERVED_EVENTS:
         raise ValueError(f"{event!r} is a reserved name: no client can send such an event")
 
+    limit = None if rate is None else parse_rate(rate)
+
     def mark(func: _F) -> _F:
-        marks = (*getattr(func, MARK, ()), Mark(event, permission, ordered))
+        marks = (*getattr(func, MARK, ()), Mark(event, permission, ordered, limit))
         setattr(func, MARK, marks)
         return func
 
@@ -112,6 +123,7 @@ class HandlerTable:
         self._auth = Arguments(signature.parameters) if signature is not None else None
         #: False spares the look-up before an event is queued.
         self.has_unordered = not all(handler.ordered for handler in self)
+        self.has_rates = any(handler.rate is not None for handler in self)
 
     def __iter__(self) -> Iterator[Handler]:
         yield from self.by_event.values()
@@ -152,7 +164,7 @@ def _handlers_of(cls: type) -> Iterator[Handler]:
         if name in TAKEN:
             _check_not_replaced(cls, name)
         elif not marks and name.startswith("on_") and name not in HOOKS:
-            marks = (Mark(name[3:], None, True),)
+            marks = (Mark(name[3:], None, True, None),)
         for mark in marks:
             given = 2 if mark.event == CATCH_ALL else 1
             least, most = _arity(cls, func, given)

@@ -1,0 +1,281 @@
+"""Who is there, by user instead of by connection.
+
+Upstream: ``self.presence(room)``, ``self.watch_presence(room)``, ``nsp.watch_presence(...)``.
+Downstream: the adapter knows who is in a room; a namespace's roster tells who came and went.
+
+A namespace has a roster from when somebody first asks, and a roster keeps books only of the
+rooms that somebody watches. Without one, joining and leaving cost nothing more.
+
+A client that is nobody in particular (its user is None) is not there for this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from pyramid_sio.protocol.packets import SocketPacket, SocketType
+from pyramid_sio.sockets.broadcast import Flags, Target, room_names
+
+if TYPE_CHECKING:
+    from pyramid_sio.sockets.client import Client
+    from pyramid_sio.sockets.nsp import Nsp
+
+#: The event that watching clients get.
+EVENT = "presence"
+_HERE = Flags(local=True)
+#: A user nobody has asked for yet.
+UNKNOWN: Any = object()
+
+#: Called with the namespace, the room (None: all of the namespace), the user, and True for
+#: who came, False for who went.
+Listener = Callable[["Nsp", "str | None", Any, bool], Any]
+
+
+def target_of(room: str | None) -> Target:
+    """A room's members; None: everybody in the namespace."""
+    return Target() if room is None else Target(room_names((room,)))
+
+
+class Watch:
+    """Who is in one room that somebody watches."""
+
+    __slots__ = ("_there", "clients", "listeners")
+
+    def __init__(self) -> None:
+        self._there: dict[Hashable, set[Present]] = {}
+        #: The ``sid`` of each that gets events.
+        self.clients: set[str] = set()
+        self.listeners: dict[Listener, None] = {}
+
+    @property
+    def users(self) -> list[Any]:
+        return sorted(self._there, key=str)
+
+    def add(self, socket: Present) -> bool:
+        """One more connection; True: its user was not there."""
+        connections = self._there.setdefault(socket.user, set())
+        connections.add(socket)
+        return len(connections) == 1
+
+    def discard(self, socket: Present) -> bool:
+        """One connection less; True: it was the last of its user."""
+        connections = self._there.get(socket.user)
+        if connections is None or socket not in connections:
+            return False
+        connections.discard(socket)
+        if not connections:
+            del self._there[socket.user]
+        return not connections
+
+
+class Roster:
+    """The watched rooms of one namespace. In the loop: never waits.
+
+    It does not know its namespace, which is to end with its last client if it came from a
+    pattern.
+    """
+
+    __slots__ = ("_watches", "complete")
+
+    def __init__(self) -> None:
+        self._watches: dict[str | None, Watch] = {}
+        #: False until all who were connected before there was a roster have been identified.
+        self.complete = False
+
+    def open(self, nsp: Nsp, room: str | None) -> Watch:
+        """The watch of a room, begun if there is none."""
+        watch = self._watches.get(room)
+        if watch is None:
+            watch = self._watches[room] = Watch()
+            for socket in nsp.adapter.select(target_of(room)):
+                if socket.connected and socket.user is not None:
+                    watch.add(socket)
+        return watch
+
+    def close(self, room: str | None, watcher: str | Listener) -> None:
+        """Somebody does not watch any more; the last one ends it. Harmless if nobody does."""
+        watch = self._watches.get(room)
+        if watch is not None:
+            if isinstance(watcher, str):
+                watch.clients.discard(watcher)
+            else:
+                watch.listeners.pop(watcher, None)
+            if not watch.clients and not watch.listeners:
+                del self._watches[room]
+
+    def enter(self, socket: Present, rooms: Iterable[str | None]) -> None:
+        """A connection is in rooms, or (None) in the namespace."""
+        if self._watches and socket.user is not None:
+            for room in rooms:
+                watch = self._watches.get(room)
+                if watch is not None and watch.add(socket):
+                    _announce(watch, socket, room, came=True)
+
+    def exit(self, socket: Present, rooms: Iterable[str | None]) -> None:
+        """It is not any more. Harmless if it was not."""
+        if self._watches and socket.known:
+            for room in rooms:
+                watch = self._watches.get(room)
+                if watch is not None and watch.discard(socket):
+                    _announce(watch, socket, room, came=False)
+
+    def forget(self, socket: Present) -> None:
+        """A client is gone. Idempotent."""
+        for room in list(self._watches):
+            self.close(room, socket.sid)
+        self.exit(socket, (None, *socket.rooms))
+
+
+def _announce(watch: Watch, socket: Present, room: str | None, *, came: bool) -> None:
+    nsp, user = socket.nsp, socket.user
+    if watch.clients:
+        news = {"room": room, "user": user, "joined": came}
+        packet = SocketPacket(SocketType.EVENT, nsp.name, (EVENT, news))
+        try:
+            nsp.adapter.broadcast(packet, Target(frozenset(watch.clients)), _HERE)
+        except TypeError as exc:
+            # The way out of the namespace passes here: nothing may stop it.
+            socket.complain("a user's name cannot be sent", exc)
+    for listener in tuple(watch.listeners):
+        socket.run_beside(listener, nsp, room, user, came)
+
+
+def begin(nsp: Nsp) -> Roster:
+    """The roster of a namespace, made if there is none. May wait, the first time."""
+    roster = nsp.roster
+    if roster is None:
+        # From here on everybody is identified before being admitted.
+        roster = nsp.roster = Roster()
+    if not roster.complete:
+        for socket in list(nsp.sockets.values()):
+            if socket.connected:
+                socket.identify()
+        roster.complete = True
+    return roster
+
+
+class Present:
+    """The part of a namespace's instance that has to do with its user."""
+
+    __slots__ = ()
+
+    nsp: Nsp
+    sid: str
+    _user: Any
+    _client: Client
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        raise NotImplementedError
+
+    @property
+    def connected(self) -> bool:
+        raise NotImplementedError
+
+    @property
+    def gone(self) -> bool:
+        raise NotImplementedError
+
+    @property
+    def user(self) -> Any:
+        """Who this client is: ``request.authenticated_userid`` of its opening request, or
+        what the application sets here; None: nobody in particular.
+
+        Set it in ``on_connect``, or when the client has said who it is: anything JSON can
+        express and a dict can have as key.
+        """
+        if self._user is UNKNOWN:
+            self.identify()
+        return self._user
+
+    @user.setter
+    def user(self, user: Hashable) -> None:
+        hash(user)
+        if self._user == user:
+            return
+        if self.nsp.roster is not None:
+            self.nsp.roster.exit(self, (None, *self.rooms))
+        self._leave_gate()
+        self._user = user
+        if self.connected:
+            self.appear()
+
+    @property
+    def known(self) -> bool:
+        """Has anybody asked who the user is? Not for applications."""
+        return self._user is not UNKNOWN
+
+    def identify_if_needed(self) -> None:
+        """Who the user is must be known from here on, if anybody cares. Not for applications."""
+        gate = self._client.gate
+        if self.nsp.roster is not None or (gate is not None and gate.by_user):
+            self.identify()
+
+    def identify(self) -> None:
+        """Find out who the user is; may wait. Not for applications."""
+        if self.known:
+            return
+        user = None
+        try:
+            user = self.nsp.server.invoker.user_of(self)
+            hash(user)
+        except Exception as exc:  # noqa: BLE001 - whatever the application raises
+            self.complain("finding out the user failed", self.nsp.name, exc)
+            user = None
+        # While that waited, the application may have said it.
+        if not self.known:
+            self._user = user
+
+    def presence(self, room: str | None = None) -> list[Any]:
+        """The users in a room, or in the whole namespace, each once, sorted as text.
+
+        Clients whose ``user`` is None are not among them.
+        """
+        return self.nsp.presence(room)
+
+    def watch_presence(self, room: str | None = None) -> list[Any]:
+        """Send this client an event ``presence`` whenever a user comes to a room or goes.
+
+        Its argument is ``{"room": ..., "user": ..., "joined": true or false}``. A user with
+        several connections comes with the first and goes with the last. It ends when the
+        client leaves the namespace.
+
+        :param room: None: the whole namespace
+        :returns: the users that are there already, as :meth:`presence` does
+        """
+        roster = begin(self.nsp)
+        if self.gone:
+            return []
+        watch = roster.open(self.nsp, room)
+        watch.clients.add(self.sid)
+        return watch.users
+
+    def unwatch_presence(self, room: str | None = None) -> None:
+        """Send this client no more such events; harmless if it got none."""
+        if self.nsp.roster is not None:
+            self.nsp.roster.close(room, self.sid)
+
+    # Not for applications.
+
+    def appear(self) -> None:
+        """The client is in the namespace, with the rooms it has joined until now."""
+        if self.nsp.roster is not None:
+            self.nsp.roster.enter(self, (None, *self.rooms))
+
+    def vanish(self) -> None:
+        """The client is gone. Idempotent."""
+        if self.nsp.roster is not None:
+            self.nsp.roster.forget(self)
+        self._leave_gate()
+
+    def _leave_gate(self) -> None:
+        if self._client.gate is not None:
+            self._client.gate.leave(self.sid, self._client.session)
+
+    def run_beside(self, hook: Callable[..., Any], *args: Any) -> None:
+        """Run a hook at once, but not here: it may wait."""
+        self._client.session.submit_unordered(self._client.call_hook, self, hook, args)
+
+    def complain(self, rule: str, detail: object, error: BaseException | None = None) -> None:
+        self._client.session.complain(rule, detail, error)
