@@ -27,8 +27,12 @@ if TYPE_CHECKING:
         DisconnectReason as DisconnectReason,
     )
     from pyramid_sio.errors import (
+        EventError as EventError,
+    )
+    from pyramid_sio.errors import (
         SessionClosed as SessionClosed,
     )
+    from pyramid_sio.events import SioNamespaceCreated as SioNamespaceCreated
     from pyramid_sio.plugin import get_sio as get_sio
     from pyramid_sio.plugin.decorators import sio_namespace as sio_namespace
     from pyramid_sio.sockets.handlers import on as on
@@ -39,8 +43,10 @@ _HOMES = {
     "ArgumentError": "errors",
     "ConnectRefused": "errors",
     "DisconnectReason": "errors",
+    "EventError": "errors",
     "SessionClosed": "errors",
     "SioError": "errors",
+    "SioNamespaceCreated": "events",
     "Namespace": "sockets.namespace",
     "get_sio": "plugin",
     "on": "sockets.handlers",

@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from pyramid_sio.adapters.memory import MemoryAdapter
 from pyramid_sio.engine.server import EngineServer, EngineSettings
+from pyramid_sio.events import SioNamespaceCreated
 from pyramid_sio.interfaces import IEndpoint
 from pyramid_sio.plugin.client_files import client_version
 from pyramid_sio.plugin.context import Invoker
@@ -26,6 +27,8 @@ from pyramid_sio.sockets.server import SioServer
 
 if TYPE_CHECKING:
     from pyramid.registry import Registry
+
+    from pyramid_sio.sockets.nsp import Nsp
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +42,7 @@ class Endpoint:
     """
 
     def __init__(self, registry: Registry, settings: Mapping[str, Any]) -> None:
+        self._registry = registry
         values = parse_settings(settings)
         resolve = DottedNameResolver().maybe_resolve
         self.path: str = values["path"]
@@ -65,8 +69,10 @@ class Endpoint:
             max_attachments=values["max_attachments"],
             max_attachment_bytes=values["max_attachments"] * values["max_http_buffer_size"],
             max_held=values["max_buffer_size"],
+            shut_down=lambda patience: self.engine.shut_down(patience),
             keep_empty=not values["cleanup_empty_child_namespaces"],
         )
+        self.sio.creation_listeners.append(self._announce_namespace)
         names = EngineSettings.__dataclass_fields__
         self.engine = EngineServer(
             EngineSettings(**{name: values[name] for name in names}), self.sio.accept
@@ -74,6 +80,11 @@ class Endpoint:
 
     def _in_loop(self, func: Callable[..., None], *args: Any) -> None:
         self.engine.in_loop(func, *args)
+
+    def _announce_namespace(self, nsp: Nsp) -> None:
+        registry = self._registry
+        if registry.has_listeners:
+            registry.notify(SioNamespaceCreated(nsp, registry))
 
     def announce(self) -> None:
         """Log what is enabled."""

@@ -187,8 +187,6 @@ class Client:
             if nsp is None:
                 raise ConnectRefused("Invalid namespace")
             socket = nsp.definition.cls(self, nsp, secrets.token_urlsafe(ID_BYTES), auth)
-            # Known from here on, so that what its rooms get is kept for it.
-            nsp.sockets[socket.sid] = socket
             try:
                 self._enter(socket, auth)
             except BaseException:
@@ -211,6 +209,8 @@ class Client:
         self.server.invoker.admit(socket)
         for middleware in tuple(socket.nsp.middlewares):
             self.server.invoker.invoke(socket, middleware, (socket,))
+        # Known from here on, so that what everybody gets is kept for it.
+        socket.nsp.sockets[socket.sid] = socket
         auth = socket.nsp.definition.table.check_auth(auth)
         self.server.invoker.invoke(socket, socket.on_connect, (auth,))
         name = socket.nsp.name

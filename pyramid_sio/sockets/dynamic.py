@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
 from pyramid_sio.sockets.nsp import Nsp
 
@@ -49,12 +49,19 @@ class Family(Nsp):
     def child(self, name: str, matchdict: Mapping[str, Any]) -> Nsp:
         """The namespace of that name, made if there is none."""
         child = self.children.get(name)
-        if child is None:
-            child = Nsp(name, self.server, self.definition, matchdict)
-            child.middlewares.extend(self.middlewares)
-            self.children[name] = child
-            if self._kept is not None:
-                self._kept.append(child)
+        return self._make(name, matchdict) if child is None else child
+
+    def _make(self, name: str, matchdict: Mapping[str, Any]) -> Nsp:
+        child = Nsp(name, self.server, self.definition, matchdict)
+        child.middlewares.extend(self.middlewares)
+        for event, listeners in self.server_listeners.items():
+            child.server_listeners[event] = list(listeners)
+        self.children[name] = child
+        finalize(child, child.adapter.close)
+        for listener in self.server.creation_listeners:
+            listener(child)
+        if self._kept is not None:
+            self._kept.append(child)
         return child
 
 

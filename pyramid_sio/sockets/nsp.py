@@ -5,6 +5,7 @@ Upstream: ``sockets.server`` keeps one for each name. Downstream: its adapter.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pyramid_sio.sockets.server import Definition, SioServer
 
 
+logger = logging.getLogger(__name__)
+
 #: Called with a client that wants in; raises ``ConnectRefused`` to refuse it.
 Middleware = Callable[["Namespace"], Any]
 
@@ -32,13 +35,13 @@ class Nsp(Verbs):
 
     __slots__ = (
         "__weakref__",
-        "_server_listeners",
         "adapter",
         "definition",
         "matchdict",
         "middlewares",
         "name",
         "server",
+        "server_listeners",
         "sockets",
     )
 
@@ -55,7 +58,8 @@ class Nsp(Verbs):
         self.matchdict = matchdict
         #: Called with each client that wants in, before its ``on_connect``.
         self.middlewares: list[Middleware] = []
-        self._server_listeners: dict[str, list[Callable[..., Any]]] = {}
+        #: Called for what other servers say, by event.
+        self.server_listeners: dict[str, list[Callable[..., Any]]] = {}
         #: The connections by ``sid``.
         self.sockets: dict[str, Namespace] = {}
         self.adapter: IAdapter = server.adapter_factory(self.sockets)
@@ -76,17 +80,21 @@ class Nsp(Verbs):
 
     def on_server(self, event: str, listener: Callable[..., Any]) -> None:
         """Call ``listener(*args)`` for what other servers send by ``server_side_emit``."""
-        self._server_listeners.setdefault(event, []).append(listener)
+        self.server_listeners.setdefault(event, []).append(listener)
 
     def receive_from_server(self, event: str, args: Sequence[Any]) -> Any:
         """Another server of the cluster says something; the first answer that is not None.
 
-        Called by adapters.
+        Called by adapters. A listener that fails is logged, and has no answer.
         """
         answer = None
-        for listener in tuple(self._server_listeners.get(event, ())):
-            result = listener(*args)
-            answer = result if answer is None else answer
+        for listener in tuple(self.server_listeners.get(event, ())):
+            try:
+                result = listener(*args)
+            except Exception:
+                logger.exception("a listener for other servers failed: %r", listener)
+            else:
+                answer = result if answer is None else answer
         return answer
 
     def server_side_emit(self, event: str, *args: Any) -> None:

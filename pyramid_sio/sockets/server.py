@@ -14,7 +14,7 @@ from pyramid_sio.sockets.broadcast import Broadcast, Verbs
 from pyramid_sio.sockets.client import Client
 from pyramid_sio.sockets.dynamic import Family, Match
 from pyramid_sio.sockets.handlers import HandlerTable
-from pyramid_sio.sockets.nsp import Nsp
+from pyramid_sio.sockets.nsp import Middleware, Nsp
 from pyramid_sio.sockets.parsed import ParsedClient
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class SioServer(Verbs):
     :param max_attachments: of one packet
     :param max_attachment_bytes: all of one packet together
     :param max_held: bytes kept for a client until ``on_connect`` has ended
+    :param shut_down: ends all connections and lets nobody in; takes the seconds to spend on it
     :param keep_empty: keep namespaces that came from a pattern when their last client left
     """
 
@@ -89,6 +90,7 @@ class SioServer(Verbs):
         max_held: int,
         keep_empty: bool = False,
         new_decoder: Callable[[], IDecoder] | None = None,
+        shut_down: Callable[[float], Any] = lambda patience: None,
     ) -> None:
         self.invoker = invoker
         self.adapter_factory = adapter_factory
@@ -105,6 +107,9 @@ class SioServer(Verbs):
         self.max_attachment_bytes = max_attachment_bytes
         self.max_held = max_held
         self.keep_empty = keep_empty
+        self._shut_down = shut_down
+        #: Called with each namespace that a pattern brings forth; they must not wait.
+        self.creation_listeners: list[Callable[[Nsp], Any]] = []
         #: Are told who comes and who goes.
         self.observers: list[IObserver] = []
         #: Makes the dict of a connection that handlers see as ``self.session``.
@@ -169,6 +174,33 @@ class SioServer(Verbs):
     def fetch_sockets(self) -> list[Namespace]:
         """The connections of the main namespace."""
         return self.fetch()
+
+    def use(self, middleware: Middleware) -> None:
+        """See :meth:`Nsp.use`; of the main namespace."""
+        self.of("/").use(middleware)
+
+    def on_server(self, event: str, listener: Callable[..., Any]) -> None:
+        """See :meth:`Nsp.on_server`; of the main namespace."""
+        self.of("/").on_server(event, listener)
+
+    def server_side_emit(self, event: str, *args: Any) -> None:
+        """See :meth:`Nsp.server_side_emit`; of the main namespace."""
+        self.of("/").server_side_emit(event, *args)
+
+    def server_side_call(self, event: str, *args: Any, timeout: float = 5.0) -> list[Any]:
+        """See :meth:`Nsp.server_side_call`; of the main namespace."""
+        return self.of("/").server_side_call(event, *args, timeout=timeout)
+
+    def close(self, patience: float = 5.0) -> None:
+        """End all connections, in all namespaces, and let nobody in any more.
+
+        For tests and for programs with a server of their own: ``pserve`` does it by itself.
+
+        :param patience: seconds for handlers to end, and for clients to say goodbye
+        """
+        self._shut_down(patience)
+        for nsp in self.namespaces():
+            nsp.adapter.close()
 
     def accept(self, session: ISession) -> Client:
         """A connection was opened. Called by the engine."""

@@ -43,7 +43,12 @@ class Taps:
         """
         for listener in tuple(self.incoming):
             listener(*data)
-        return all(judge(data) is not False for judge in tuple(self.filters))
+        for judge in tuple(self.filters):
+            if judge(data) is False:
+                return False
+        if not data:
+            raise ValueError("a filter took the event's name away")
+        return True
 
 
 class TappedOut:
@@ -102,11 +107,12 @@ class Tappable:
 
     def off_any(self, listener: Listener | None = None) -> None:
         """Remove one listener for incoming events, or all of them."""
-        _remove(self._tap().incoming, listener)
+        if self.taps is not None:
+            _remove(self.taps.incoming, listener)
 
     def listeners_any(self) -> list[Listener]:
         """The listeners for incoming events."""
-        return list(self._tap().incoming)
+        return [] if self.taps is None else list(self.taps.incoming)
 
     def on_any_outgoing(self, listener: Listener) -> None:
         """Call ``listener(name, *arguments)`` for each event on its way to this client."""
@@ -118,11 +124,12 @@ class Tappable:
 
     def off_any_outgoing(self, listener: Listener | None = None) -> None:
         """Remove one listener for outgoing events, or all of them."""
-        _remove(self._tap().outgoing, listener)
+        if self.taps is not None:
+            _remove(self.taps.outgoing, listener)
 
     def listeners_any_outgoing(self) -> list[Listener]:
         """The listeners for outgoing events."""
-        return list(self._tap().outgoing)
+        return [] if self.taps is None else list(self.taps.outgoing)
 
     def _tap_out(self) -> list[Listener]:
         taps = self._tap()

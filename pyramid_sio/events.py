@@ -1,0 +1,26 @@
+"""What an application can subscribe to with ``config.add_subscriber``.
+
+Upstream: ``plugin`` notifies the registry. Downstream: the application's subscribers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SioNamespaceCreated:
+    """A namespace of a pattern has come into being, because somebody asked for its name.
+
+    Subscribers run before the client enters; they must not wait. One that raises an exception
+    keeps the client out.
+
+    :ivar nsp: the namespace as a whole, as ``self.nsp`` in its handlers
+    :ivar registry: the application's registry
+    """
+
+    def __init__(self, nsp: Any, registry: Any) -> None:
+        self.nsp = nsp
+        self.registry = registry
+
+    def __repr__(self) -> str:
+        return f"<SioNamespaceCreated {self.nsp.name}>"
