@@ -164,10 +164,9 @@ def _resolve(cls: type, func: Callable[..., Any], annotations: dict[str, Any]) -
     holder.__annotations__ = {
         name: value for name, value in annotations.items() if value is not empty
     }
+    around, near = getattr(plain, "__globals__", {}), _types_near(cls, func)
     try:
-        return get_type_hints(
-            holder, plain.__globals__, _types_near(cls, func), include_extras=True
-        )
+        return get_type_hints(holder, around, near, include_extras=True)
     except Exception as exc:
         raise TypeError(
             f"{_name(cls, func)}: an annotation cannot be resolved ({exc}); what handlers are "
