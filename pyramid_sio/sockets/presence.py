@@ -55,8 +55,9 @@ class Watch:
     def add(self, socket: Present) -> bool:
         """One more connection; True: its user was not there."""
         connections = self._there.setdefault(socket.user, set())
+        is_new = not connections
         connections.add(socket)
-        return len(connections) == 1
+        return is_new
 
     def discard(self, socket: Present) -> bool:
         """One connection less; True: it was the last of its user."""
@@ -82,6 +83,11 @@ class Roster:
         self._watches: dict[str | None, Watch] = {}
         #: False until all who were connected before there was a roster have been identified.
         self.complete = False
+
+    @property
+    def watched(self) -> list[str | None]:
+        """The rooms it keeps books of."""
+        return list(self._watches)
 
     def open(self, nsp: Nsp, room: str | None) -> Watch:
         """The watch of a room, begun if there is none."""
