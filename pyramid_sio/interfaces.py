@@ -161,6 +161,9 @@ class IInvoker(Protocol):
     def admit(self, socket: Any) -> None:
         """:raises ConnectRefused: this client's user may not enter the namespace"""
 
+    def user_of(self, socket: Any) -> Any:
+        """Who the client's opening request came from, or None: something hashable."""
+
     def may(self, socket: Any, permission: str) -> bool:
         """Does this client's user have a permission, on the namespace's context?"""
 
@@ -170,6 +173,9 @@ class IObserver(Protocol):
 
     def entering(self, socket: Any) -> None:
         """A client wants in; whether it may is decided next."""
+
+    def refused(self, socket: Any) -> None:
+        """It may not."""
 
     def entered(self, socket: Any) -> None:
         """It may: its CONNECT is sent next."""
@@ -223,6 +229,10 @@ class IAdapter(Protocol):
     def broadcast_with_ack(
         self, packet: SocketPacket, target: ITarget, flags: IFlags
     ) -> Iterable[Any]: ...
+
+    def users(self, target: ITarget) -> Iterable[Any]:
+        """The users of the connections selected, here and on other servers; never None."""
+
     def join(self, target: ITarget, rooms: Iterable[str]) -> None: ...
     def leave(self, target: ITarget, rooms: Iterable[str]) -> None: ...
     def disconnect(self, target: ITarget, close: bool) -> None: ...
@@ -231,6 +241,33 @@ class IAdapter(Protocol):
         """Say something to the other servers; with a time-out, wait for their answers."""
 
     def close(self) -> None: ...
+
+
+class IRecoveringAdapter(IAdapter, Protocol):
+    """An adapter whose clients can come back after their connection broke.
+
+    Its broadcasts add an offset as last argument. Used if the server has a ``Recovery``.
+    """
+
+    def begin(self, socket: Any) -> str:
+        """A new client; the secret by which it can prove that it is back."""
+
+    def restore(self, socket: Any, pid: str, offset: str | None) -> Any:
+        """What was kept of a client (a ``Recovered``), which is ``socket`` from now on; or None.
+
+        None if anything may be lost. May wait, but not once it knows what was missed.
+
+        :param offset: of the last event the client got, as it says; None: it got none
+        """
+
+    def send(self, socket: Any, packet: SocketPacket, flags: IFlags) -> None:
+        """An event for one client, who may be on its way in, or away."""
+
+    def keep(self, socket: Any) -> None:
+        """A client's connection broke, and its ``on_disconnect`` has ended."""
+
+    def drop(self, socket: Any) -> None:
+        """A client will not come back."""
 
 
 class IEndpoint(Interface):  # type: ignore[misc]

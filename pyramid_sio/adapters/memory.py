@@ -73,10 +73,20 @@ class MemoryAdapter:
             return (single,)
         return self._members.get(room, ())
 
-    def broadcast(self, packet: SocketPacket, target: ITarget, flags: IFlags) -> None:
-        """Send a packet to everybody selected, encoded once per kind of client."""
+    def broadcast(
+        self,
+        packet: SocketPacket,
+        target: ITarget,
+        flags: IFlags,
+        messages: dict[object, Message] | None = None,
+    ) -> None:
+        """Send a packet to everybody selected, encoded once per kind of client.
+
+        :param messages: what has been encoded already, by its encoder
+        """
         volatile, compress = flags.volatile, flags.compress
-        messages: dict[object, Message] = {}
+        if messages is None:
+            messages = {}
         for socket in self.select(target):
             codec = socket.codec
             message = messages.get(codec)
@@ -97,6 +107,12 @@ class MemoryAdapter:
                 message = messages[socket.codec] = socket.codec.encode(packet)
                 message.packet = packet
             socket.out.send(message, flags.volatile, flags.compress)
+
+    def users(self, target: ITarget) -> set[Any]:
+        """The users of everybody selected who is connected, without those who are nobody."""
+        users = {socket.user for socket in self.select(target) if socket.connected}
+        users.discard(None)
+        return users
 
     def join(self, target: ITarget, rooms: Iterable[str]) -> None:
         """Make everybody selected join rooms."""

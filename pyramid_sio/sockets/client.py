@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.errors import ConnectRefused, DisconnectReason, EventError, ProtocolError
-from pyramid_sio.protocol.packets import SocketPacket, SocketType
+from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
 from pyramid_sio.protocol.socket_v5 import Reassembly, decode_header
 from pyramid_sio.sockets.acks import wrap
 
@@ -33,6 +33,7 @@ ID_BYTES = 15
 MAX_NAMESPACES = 100
 
 _EVENT, _ACK = SocketType.EVENT, SocketType.ACK
+_BY_SERVER = DisconnectReason.SERVER_NAMESPACE_DISCONNECT
 
 
 class Client:
@@ -48,6 +49,7 @@ class Client:
         "_leaving",
         "_pending",
         "codec",
+        "gate",
         "server",
         "session",
         "sockets",
@@ -57,6 +59,8 @@ class Client:
         self.session = session
         self.server = server
         self.codec = server.encoder
+        #: What keeps floods out; None: nothing is limited.
+        self.gate = server.limits.new_gate()
         self.sockets: dict[str, Namespace] = {}
         #: Names of namespaces whose ``on_connect`` is queued or runs.
         self._joining: set[str] | None = None
@@ -187,10 +191,18 @@ class Client:
             if nsp is None:
                 raise ConnectRefused("Invalid namespace")
             socket = nsp.definition.cls(self, nsp, secrets.token_urlsafe(ID_BYTES), auth)
+            recovery = self.server.recovery
+            missed = recovery.enter(socket, auth) if recovery is not None else ()
+            if socket.recovered:
+                # What everybody gets from here on is not among what it missed.
+                nsp.sockets[socket.sid] = socket
             try:
-                self._enter(socket, auth)
+                self._enter(socket, auth, missed)
             except BaseException:
                 socket.detach()
+                self.server.observer.refused(socket)
+                if recovery is not None:
+                    recovery.refuse(socket)
                 raise
         except ConnectRefused as refusal:
             self._send_refusal(name, refusal)
@@ -203,22 +215,32 @@ class Client:
                 if not self._joining:
                     self._joining = None
 
-    def _enter(self, socket: Namespace, auth: dict[str, Any] | None) -> None:
-        for observer in self.server.observers:
-            observer.entering(socket)
-        self.server.invoker.admit(socket)
-        for middleware in tuple(socket.nsp.middlewares):
-            self.server.invoker.invoke(socket, middleware, (socket,))
+    def _enter(
+        self, socket: Namespace, auth: dict[str, Any] | None, missed: Sequence[Message]
+    ) -> None:
+        self.server.observer.entering(socket)
+        recovery = self.server.recovery
+        if recovery is None or not (socket.recovered and recovery.skip_checks):
+            self.server.invoker.admit(socket)
+            for middleware in tuple(socket.nsp.middlewares):
+                self.server.invoker.invoke(socket, middleware, (socket,))
         # Known from here on, so that what everybody gets is kept for it.
         socket.nsp.sockets[socket.sid] = socket
         auth = socket.nsp.definition.table.check_auth(auth)
         self.server.invoker.invoke(socket, socket.on_connect, (auth,))
+        socket.identify_if_needed()
+        if socket.ended:
+            raise ConnectRefused("disconnected by the server")
         name = socket.nsp.name
         self.sockets[name] = socket
         self._connect_timer_off()
-        for observer in self.server.observers:
-            observer.entered(socket)
-        accepted = SocketPacket(SocketType.CONNECT, name, {"sid": socket.sid})
+        self.server.observer.entered(socket)
+        payload = {"sid": socket.sid}
+        if socket.pid is not None:
+            payload["pid"] = socket.pid
+        for message in missed:
+            self.session.send(message)
+        accepted = SocketPacket(SocketType.CONNECT, name, payload)
         self.session.send(self.codec.encode(accepted))
         socket.admit()
 
@@ -292,13 +314,15 @@ class Client:
         else:
             rule = f"a handler of {type(socket).__qualname__} failed"
             self.session.complain(rule, f"event {event!r} in {socket.nsp.name}", exc)
-        self._call_hook(socket, socket.on_error, (event, exc))
+        self.call_hook(socket, socket.on_error, (event, exc))
 
-    def _call_hook(self, socket: Namespace, hook: Callable[..., Any], args: Sequence[Any]) -> None:
+    def call_hook(self, socket: Namespace, hook: Callable[..., Any], args: Sequence[Any]) -> None:
+        """Call what the application has for a purpose; what it raises is logged."""
         try:
             self.server.invoker.invoke(socket, hook, args)
         except Exception as exc:  # noqa: BLE001 - whatever the application raises
-            self.session.complain(f"{hook.__qualname__} failed", socket.nsp.name, exc)
+            title = getattr(hook, "__qualname__", type(hook).__qualname__)
+            self.session.complain(f"{title} failed", socket.nsp.name, exc)
 
     def run_job(self, socket: Namespace, func: Callable[..., Any], args: Sequence[Any]) -> None:
         """What ``spawn`` runs, in a greenlet of its own."""
@@ -309,14 +333,18 @@ class Client:
 
     # Leaving.
 
-    def disconnect(self, socket: Namespace, close: bool) -> None:
+    def disconnect(
+        self, socket: Namespace, close: bool, reason: DisconnectReason = _BY_SERVER
+    ) -> None:
         """The server disconnects one namespace, or (``close``) everything. Any greenlet."""
-        reason = DisconnectReason.SERVER_NAMESPACE_DISCONNECT
         for leaving in list(self.sockets.values()) if close else [socket]:
             if self.sockets.get(leaving.nsp.name) is leaving:
                 packet = SocketPacket(SocketType.DISCONNECT, leaving.nsp.name)
                 self.session.send(self.codec.encode(packet))
                 self._remove(leaving, reason)
+            else:
+                # Not in yet: it will be refused.
+                leaving.detach()
         if close:
             self.session.close(DisconnectReason.FORCED_CLOSE)
 
@@ -330,19 +358,20 @@ class Client:
         if socket is not None:
             reason = DisconnectReason.CLIENT_NAMESPACE_DISCONNECT
             socket.detach()
-            self._tell_left(socket, reason)
-            self._call_hook(socket, socket.on_disconnect, (reason,))
+            self.server.observer.left(socket, reason)
+            self._say_goodbye(socket, reason)
 
     def _remove(self, socket: Namespace, reason: DisconnectReason) -> None:
         """Out at once; ``on_disconnect`` behind whatever handler runs now."""
         del self.sockets[socket.nsp.name]
         socket.detach()
-        self._tell_left(socket, reason)
-        self.session.submit(self._call_hook, socket, socket.on_disconnect, (reason,))
+        self.server.observer.left(socket, reason)
+        self.session.submit(self._say_goodbye, socket, reason)
 
-    def _tell_left(self, socket: Namespace, reason: DisconnectReason) -> None:
-        for observer in self.server.observers:
-            observer.left(socket, reason)
+    def _say_goodbye(self, socket: Namespace, reason: DisconnectReason) -> None:
+        self.call_hook(socket, socket.on_disconnect, (reason,))
+        if self.server.recovery is not None:
+            self.server.recovery.leave(socket, reason)
 
     def _end_all(self, reason: DisconnectReason) -> None:
         """The connection is gone.
@@ -352,7 +381,7 @@ class Client:
         """
         for socket in self.sockets.values():
             socket.silence()
-            self._tell_left(socket, reason)
+            self.server.observer.left(socket, reason)
         timer = self.session.call_later(
             self.server.disconnect_grace,
             lambda: self.session.submit_unordered(self._finish, reason, None),
@@ -366,5 +395,5 @@ class Client:
             socket = self.sockets.pop(name, None)
             if socket is not None:
                 socket.detach()
-                self._tell_left(socket, reason)
-                self._call_hook(socket, socket.on_disconnect, (reason,))
+                self.server.observer.left(socket, reason)
+                self._say_goodbye(socket, reason)

@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary, finalize
 
+from pyramid_sio.sockets.broadcast import Target
 from pyramid_sio.sockets.nsp import Nsp
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import IAdapter, IFlags, ITarget
     from pyramid_sio.protocol.packets import SocketPacket
     from pyramid_sio.sockets.namespace import Namespace
+    from pyramid_sio.sockets.presence import Listener
     from pyramid_sio.sockets.server import Definition, SioServer
 
 #: Called with a name and the client's ``auth``: what the name's parts are, or None if it is
@@ -64,6 +66,10 @@ class Family(Nsp):
             self._kept.append(child)
         return child
 
+    def watch_presence(self, listener: Listener, room: str | None = None) -> list[Any]:
+        """:raises TypeError: always; there is nobody in a pattern, only in its namespaces"""
+        raise TypeError(f"{self.name} is a pattern: watch its namespaces, as self.nsp in a handler")
+
 
 class FamilyAdapter:
     """Does to every child what is asked of the family."""
@@ -92,6 +98,11 @@ class FamilyAdapter:
     ) -> Iterable[Any]:
         for name, adapter in self._adapters():
             yield from adapter.broadcast_with_ack(packet._replace(namespace=name), target, flags)
+
+    def users(self, target: ITarget) -> set[Any]:
+        children = list(self._family.children.values())
+        chosen = Target(target.rooms, target.excluded)
+        return {user for child in children for user in child.users(chosen)}
 
     def join(self, target: ITarget, rooms: Iterable[str]) -> None:
         for _, adapter in self._adapters():

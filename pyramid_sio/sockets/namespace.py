@@ -13,6 +13,7 @@ from pyramid_sio.errors import DisconnectReason, SessionClosed
 from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
 from pyramid_sio.sockets.acks import Answer, PendingAcks, Resolve, to_callback
 from pyramid_sio.sockets.broadcast import Broadcast, Flags, Words, check_event, room_names
+from pyramid_sio.sockets.presence import UNKNOWN, Present
 from pyramid_sio.sockets.taps import Tappable, TappedOut, Taps
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Connection:
         return address
 
 
-class Namespace(Words, Tappable):
+class Namespace(Words, Tappable, Present):
     """One client in one namespace. Derive from it and mark it with ``@sio_namespace``.
 
     Methods named ``on_<event>`` handle events; what they return is the acknowledgement:
@@ -72,10 +73,12 @@ class Namespace(Words, Tappable):
         "_ended",
         "_jobs",
         "_rooms",
+        "_user",
         "auth",
         "context",
         "matchdict",
         "nsp",
+        "pid",
         "recovered",
         "sid",
     )
@@ -91,8 +94,10 @@ class Namespace(Words, Tappable):
         self.matchdict: Mapping[str, Any] = nsp.matchdict
         #: What permissions are checked on: made by the namespace's ``factory``.
         self.context: Any = None
-        #: True if the client missed nothing since its last connection.
+        #: True if the client has come back and missed nothing.
         self.recovered = False
+        #: The client's secret, by which it can come back; None if it cannot.
+        self.pid: str | None = None
         #: Where packets for this client go. Not for applications.
         self.out: IOut = Held(client.session, nsp.server.max_held)
         self._client = client
@@ -100,6 +105,7 @@ class Namespace(Words, Tappable):
         self._acks: PendingAcks | None = None
         self._jobs: set[Any] | None = None
         self._data: dict[str, Any] | None = None
+        self._user: Any = UNKNOWN
         self._ended = False
         #: Listeners and filters for all events. Not for applications.
         self.taps: Taps | None = None
@@ -113,6 +119,7 @@ class Namespace(Words, Tappable):
         assert isinstance(held, Held)
         self._go_by(self._client.session)
         held.release()
+        self.appear()
 
     @property
     def _way(self) -> IOut:
@@ -149,6 +156,16 @@ class Namespace(Words, Tappable):
     def connected(self) -> bool:
         """True from after ``on_connect`` until the client is gone."""
         return not isinstance(self._way, Held | Gone) and self._client.session.is_open
+
+    @property
+    def gone(self) -> bool:
+        """True once the client has left; on_disconnect may still be due."""
+        return isinstance(self._way, Gone)
+
+    @property
+    def ended(self) -> bool:
+        """True once it has left, or was told to before it was in. Not for applications."""
+        return self._ended
 
     @property
     def socket(self) -> Connection:
@@ -195,7 +212,7 @@ class Namespace(Words, Tappable):
         :raises TypeError: for an argument that cannot be sent
         """
         check_event(event)
-        if callback is None and self.taps is None:
+        if callback is None and self.taps is None and self.pid is None:
             message = self._client.codec.encode_event(self.nsp.name, (event, *args))
             self.nsp.server.in_loop(self.out.send, message)
         elif callback is None:
@@ -248,6 +265,10 @@ class Namespace(Words, Tappable):
 
     def send_packet(self, packet: SocketPacket, flags: Flags) -> bool:
         """Encode and send one packet. Not for applications."""
+        recovery = self.nsp.server.recovery
+        if recovery is not None and self.pid is not None and packet.id is None:
+            recovery.send(self, packet, flags)
+            return True
         message = self._client.codec.encode(packet)
         message.packet = packet
         return self.out.send(message, flags.volatile, flags.compress)
@@ -272,18 +293,23 @@ class Namespace(Words, Tappable):
     def join(self, *rooms: str) -> None:
         """Enter rooms; they need not exist. Does nothing once the client is gone."""
         names = room_names(rooms) - {self.sid}
-        if not isinstance(self._way, Gone) and names:
+        if not self.gone and names:
             if self._rooms is None:
                 self._rooms = set()
             self._rooms |= names
             self.nsp.adapter.add(self, names)
+            if self.nsp.roster is not None and self.connected:
+                self.nsp.roster.enter(self, names)
 
     def leave(self, *rooms: str) -> None:
         """Leave rooms; harmless for those it is not in."""
         names = room_names(rooms)
-        if self._rooms is not None and not isinstance(self._way, Gone):
+        if self._rooms is not None and not self.gone:
+            left = self._rooms & names
             self._rooms -= names
             self.nsp.adapter.remove(self, names)
+            if self.nsp.roster is not None:
+                self.nsp.roster.exit(self, left)
 
     def disconnect(self, close: bool = False) -> None:
         """Make the client leave this namespace; ``close`` ends its whole connection.
@@ -306,6 +332,10 @@ class Namespace(Words, Tappable):
         job.rawlink(self._jobs.discard)
         return job
 
+    def abandon(self) -> None:
+        """The client has come back on another connection. Not for applications."""
+        self._client.session.close(DisconnectReason.TRANSPORT_CLOSE)
+
     def silence(self) -> None:
         """The connection is gone: be in no room, wait for no answer. Not for applications.
 
@@ -313,6 +343,7 @@ class Namespace(Words, Tappable):
         """
         self._go_by(Gone())
         self.nsp.remove(self)
+        self.vanish()
         if self._acks is not None:
             self._acks.resolve_all()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pyramid_sio.errors import AckTimeout
 from pyramid_sio.protocol.packets import SocketPacket, SocketType
 from pyramid_sio.sockets.broadcast import Broadcast, Flags, Target, Verbs
+from pyramid_sio.sockets.presence import Listener, Roster, begin, target_of
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import IAdapter
@@ -40,6 +41,7 @@ class Nsp(Verbs):
         "matchdict",
         "middlewares",
         "name",
+        "roster",
         "server",
         "server_listeners",
         "sockets",
@@ -60,6 +62,8 @@ class Nsp(Verbs):
         self.middlewares: list[Middleware] = []
         #: Called for what other servers say, by event.
         self.server_listeners: dict[str, list[Callable[..., Any]]] = {}
+        #: Who is where, once somebody has asked for that. Not for applications.
+        self.roster: Roster | None = None
         #: The connections by ``sid``.
         self.sockets: dict[str, Namespace] = {}
         self.adapter: IAdapter = server.adapter_factory(self.sockets)
@@ -108,9 +112,37 @@ class Nsp(Verbs):
         """
         return self.adapter.server_side_emit((event, *args), timeout)
 
+    def presence(self, room: str | None = None) -> list[Any]:
+        """The users in a room, or (None) in the namespace, each once, sorted as text."""
+        return sorted(self.users(target_of(room)), key=str)
+
+    def users(self, target: Target) -> set[Any]:
+        """The same for a target. Called by adapters too."""
+        begin(self)
+        return set(self.adapter.users(target))
+
+    def watch_presence(self, listener: Listener, room: str | None = None) -> list[Any]:
+        """Call ``listener(nsp, room, user, joined)`` when a user comes to a room or goes.
+
+        It runs at once in a greenlet of its own; one that waits may be overtaken by the next.
+
+        :param room: None: the whole namespace
+        :returns: the users that are there already
+        """
+        watch = begin(self).open(self, room)
+        watch.listeners[listener] = None
+        return watch.users
+
+    def unwatch_presence(self, listener: Listener, room: str | None = None) -> None:
+        """Call it no more; harmless if it was not."""
+        if self.roster is not None:
+            self.roster.close(room, listener)
+
     def remove(self, socket: Namespace) -> None:
         """A connection is gone."""
-        self.sockets.pop(socket.sid, None)
+        # Somebody who came back has the same id as before.
+        if self.sockets.get(socket.sid) is socket:
+            del self.sockets[socket.sid]
         self.adapter.remove(socket, socket.rooms)
 
     def ask(self, args: Sequence[Any], target: Target, flags: Flags) -> Collected:
@@ -176,9 +208,12 @@ class Collected:
 
         :raises AckTimeout: not everybody answered in time, or is there any more
         """
-        self._event.wait(self._timeout)
-        responses = list(self.responses)
-        self.end()
+        try:
+            self._event.wait(self._timeout)
+        finally:
+            # Whoever waits may be interrupted, by a time-out of its own.
+            responses = list(self.responses)
+            self.end()
         if missing := len(self._asked) - len(responses):
             raise AckTimeout(f"{missing} of {len(self._asked)} clients did not answer", responses)
         return responses

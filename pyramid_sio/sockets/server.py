@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 from pyramid_sio.sockets.broadcast import Broadcast, Verbs
 from pyramid_sio.sockets.client import Client
 from pyramid_sio.sockets.dynamic import Family, Match
+from pyramid_sio.sockets.guarded import GuardedClient, GuardedParsedClient
 from pyramid_sio.sockets.handlers import HandlerTable
+from pyramid_sio.sockets.limits import Limits
 from pyramid_sio.sockets.nsp import Middleware, Nsp
 from pyramid_sio.sockets.parsed import ParsedClient
+from pyramid_sio.sockets.recovery import Recovery
 
 if TYPE_CHECKING:
+    from pyramid_sio.errors import DisconnectReason
     from pyramid_sio.interfaces import IAdapter, IDecoder, IEncoder, IInvoker, IObserver, ISession
     from pyramid_sio.sockets.namespace import Namespace
 
@@ -51,6 +55,15 @@ class Definition:
         object.__setattr__(self, "table", HandlerTable(self.cls))
 
 
+class Nobody:
+    """Stands in for an observer."""
+
+    def entering(self, socket: Namespace) -> None: ...
+    def refused(self, socket: Namespace) -> None: ...
+    def entered(self, socket: Namespace) -> None: ...
+    def left(self, socket: Namespace, reason: DisconnectReason) -> None: ...
+
+
 class SioServer(Verbs):
     """All namespaces of an application. ``emit`` and the rest act on the main one, ``/``.
 
@@ -68,7 +81,10 @@ class SioServer(Verbs):
     :param max_attachments: of one packet
     :param max_attachment_bytes: all of one packet together
     :param max_held: bytes kept for a client until ``on_connect`` has ended
+    :param recovery: how clients come back after their connection broke; None: they do not.
+        The adapters must be such as can do it
     :param shut_down: ends all connections and lets nobody in; takes the seconds to spend on it
+    :param limits: how many events there may be; None: only what handlers say
     :param keep_empty: keep namespaces that came from a pattern when their last client left
     """
 
@@ -91,6 +107,8 @@ class SioServer(Verbs):
         keep_empty: bool = False,
         new_decoder: Callable[[], IDecoder] | None = None,
         shut_down: Callable[[float], Any] = lambda patience: None,
+        limits: Limits | None = None,
+        recovery: Recovery | None = None,
     ) -> None:
         self.invoker = invoker
         self.adapter_factory = adapter_factory
@@ -99,6 +117,7 @@ class SioServer(Verbs):
         self.spawn = spawn
         self.encoder = encoder
         self._new_decoder = new_decoder
+        self.recovery = recovery
         self.connect_timeout = connect_timeout
         self.attachment_timeout = attachment_timeout
         self.disconnect_grace = disconnect_grace
@@ -107,11 +126,12 @@ class SioServer(Verbs):
         self.max_attachment_bytes = max_attachment_bytes
         self.max_held = max_held
         self.keep_empty = keep_empty
+        self.limits = limits or Limits()
         self._shut_down = shut_down
         #: Called with each namespace that a pattern brings forth; they must not wait.
         self.creation_listeners: list[Callable[[Nsp], Any]] = []
-        #: Are told who comes and who goes.
-        self.observers: list[IObserver] = []
+        #: Is told who comes and who goes.
+        self.observer: IObserver = Nobody()
         #: Makes the dict of a connection that handlers see as ``self.session``.
         self.make_data: Callable[[Namespace], dict[str, Any]] = lambda socket: {}
         self._nsps: dict[str, Nsp] = {}
@@ -139,6 +159,8 @@ class SioServer(Verbs):
 
     def define(self, definition: Definition) -> Nsp:
         """Add a namespace. A later definition of the same path replaces it."""
+        if definition.table.has_rates:
+            self.limits.has_event_rates = True
         if definition.match is not None:
             family = Family(self, definition, keep=self.keep_empty)
             self._families[definition.path] = family
@@ -175,6 +197,10 @@ class SioServer(Verbs):
         """The connections of the main namespace."""
         return self.fetch()
 
+    def presence(self, room: str | None = None) -> list[Any]:
+        """See :meth:`Nsp.presence`; of the main namespace."""
+        return self.of("/").presence(room)
+
     def use(self, middleware: Middleware) -> None:
         """See :meth:`Nsp.use`; of the main namespace."""
         self.of("/").use(middleware)
@@ -204,6 +230,8 @@ class SioServer(Verbs):
 
     def accept(self, session: ISession) -> Client:
         """A connection was opened. Called by the engine."""
+        limited = self.limits.active
         if self._new_decoder is None:
-            return Client(session, self)
-        return ParsedClient(session, self, self._new_decoder())
+            return GuardedClient(session, self) if limited else Client(session, self)
+        kind = GuardedParsedClient if limited else ParsedClient
+        return kind(session, self, self._new_decoder())
