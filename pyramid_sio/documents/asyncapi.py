@@ -8,7 +8,7 @@ Source: AsyncAPI specification 3.0.0. Its schemas are those of JSON Schema, draf
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pyramid_sio.documents.contract import Contract, Event
@@ -173,16 +173,24 @@ def draft_7(schema: Any) -> Any:
         return schema
     if is_binary(schema):
         return {"type": "string", "format": "binary"}
-    new = {
-        key: value if key in ("default", "enum", "const", "examples") else draft_7(value)
-        for key, value in schema.items()
-    }
+    new = {key: _SPECIAL.get(key, draft_7)(value) for key, value in schema.items()}
     if "prefixItems" in new:
-        new["items"], rest = new.pop("prefixItems"), new.pop("items", True)
-        new["additionalItems"] = rest
-    if isinstance(new.get("discriminator"), dict):
-        new["discriminator"] = new["discriminator"]["propertyName"]
+        new["items"], new["additionalItems"] = new.pop("prefixItems"), new.pop("items")
     return new
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+#: What stands under these keys is no schema by itself. AsyncAPI calls a discriminator by its name.
+_SPECIAL: dict[str, Callable[[Any], Any]] = {
+    "default": _as_it_is,
+    "discriminator": lambda value: value["propertyName"],
+    "enum": _as_it_is,
+    "examples": _as_it_is,
+    "properties": lambda value: {name: draft_7(schema) for name, schema in value.items()},
+}
 
 
 def _unused(name: str, taken: dict[str, Any]) -> str:

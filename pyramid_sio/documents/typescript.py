@@ -150,15 +150,14 @@ def _type(schema: Schema) -> str:
             return " | ".join(dict.fromkeys(_type(member) for member in schema[key]))
     if "enum" in schema:
         return " | ".join(map(_literal, schema["enum"]))
-    if "const" in schema:
-        return _literal(schema["const"])
     if is_binary(schema):
         return "Binary"
     kind = schema.get("type")
     if kind == "array":
         return _array(schema)
     if kind == "object":
-        return _object(schema)
+        # One with fields has a name, and is never written here.
+        return f"Record<string, {_type(schema.get('additionalProperties', {}))}>"
     return _SIMPLE.get(str(kind), "any")
 
 
@@ -167,19 +166,6 @@ def _array(schema: Schema) -> str:
         return f"[{', '.join(_type(item) for item in schema['prefixItems'])}]"
     items = schema.get("items", {})
     return "[]" if items is False else f"{_element(_type(items))}[]"
-
-
-def _object(schema: Schema) -> str:
-    properties = schema.get("properties")
-    if properties is None:
-        others = schema.get("additionalProperties", {})
-        return f"Record<string, {_type(others) if isinstance(others, dict) else 'any'}>"
-    required = schema.get("required", ())
-    words = (
-        f"{_key(name)}{'' if name in required else '?'}: {_type(value)}"
-        for name, value in properties.items()
-    )
-    return f"{{ {'; '.join(words)} }}"
 
 
 def _named_type(name: str, schema: Schema) -> str:

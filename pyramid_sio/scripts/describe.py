@@ -101,7 +101,7 @@ def _place(thing: Any) -> str:
     plain = inspect.unwrap(thing)
     try:
         line = inspect.getsourcelines(plain)[1]
-    except OSError:
+    except (OSError, TypeError):
         return str(plain.__qualname__)
     return f"{plain.__qualname__} ({plain.__module__}:{line})"
 

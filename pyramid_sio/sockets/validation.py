@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, get_type_hints
 
-import msgspec
+from msgspec import ValidationError, convert
 from msgspec import inspect as shapes
 
 from pyramid_sio.errors import ArgumentError
@@ -58,7 +58,7 @@ class Arguments:
     :param parameters: those of the handler
     """
 
-    __slots__ = ("_many", "_single", "_start")
+    __slots__ = ("_many", "_single")
 
     def __init__(self, parameters: tuple[Parameter, ...]) -> None:
         single = [parameter for parameter in parameters if not parameter.many]
@@ -68,10 +68,15 @@ class Arguments:
             for index, parameter in enumerate(single, 1)
             if parameter.type not in ANYTHING
         ]
-        self._start = len(single) + 1
-        self._many = next((item for item in parameters if item.many), None)
-        if self._many is not None and self._many.type in ANYTHING:
-            self._many = None
+        #: The same of what remains: its name, where it begins, its type.
+        self._many = next(
+            (
+                (item.name, len(single) + 1, item.type)
+                for item in parameters
+                if item.many and item.type not in ANYTHING
+            ),
+            None,
+        )
 
     def __bool__(self) -> bool:
         """Is there anything to check?"""
@@ -84,28 +89,22 @@ class Arguments:
         :raises ArgumentError: one does not fit
         """
         count = len(data)
-        for index, name, type in self._single:
-            if index >= count:
-                return
-            try:
-                data[index] = _convert(data[index], type)
-            except msgspec.ValidationError as exc:
-                raise _misfit(data[0], name, exc) from None
-        if self._many is not None:
-            _, type, _, _ = self._many
-            for index in range(self._start, count):
-                try:
-                    data[index] = _convert(data[index], type)
-                except msgspec.ValidationError as exc:
-                    where = f"[{index - self._start}]"
-                    raise _misfit(data[0], self._many.name, exc, where) from None
+        name, start = "", 0
+        try:
+            for index, name, type in self._single:  # noqa: B007 - the error names it
+                if index >= count:
+                    return
+                data[index] = convert(data[index], type, builtin_types=NATIVE, str_keys=True)
+            if self._many is not None:
+                name, start, type = self._many
+                for index in range(start, count):
+                    data[index] = convert(data[index], type, builtin_types=NATIVE, str_keys=True)
+        except ValidationError as exc:
+            where = f"[{index - start}]" if start else ""
+            raise _misfit(data[0], name, exc, where) from None
 
 
-def _convert(value: Any, type: Any) -> Any:
-    return msgspec.convert(value, type, builtin_types=NATIVE, str_keys=True)
-
-
-def _misfit(event: Any, name: str, exc: msgspec.ValidationError, where: str = "") -> ArgumentError:
+def _misfit(event: Any, name: str, exc: ValidationError, where: str) -> ArgumentError:
     text, path = str(exc), ""
     place = _PLACE.fullmatch(text)
     if place is not None:

@@ -31,6 +31,9 @@ class Pawn(msgspec.Struct, tag=True):
 class Queen(msgspec.Struct, tag=True):
     at: Square
     moves: int
+    #: Names that mean something in a schema.
+    properties: tuple[bool, bytes] = (False, b"")
+    discriminator: tuple[()] = ()
 
 
 class Verdict(TypedDict, total=False):
@@ -98,6 +101,8 @@ class Game(Namespace):
     def on_either(self) -> Verdict | Score | None: ...
 
     def on_named(self, switch: int) -> Pair: ...
+
+    def on_place(self, piece: Pawn | Queen) -> None: ...
 
     def on_plain(self, anything): ...
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from pyramid_sio.documents.asyncapi import to_asyncapi
-from pyramid_sio.documents.contract import Contract
+from pyramid_sio.documents.contract import Contract, read_contract
+from pyramid_sio.sockets.server import Definition
+from tests.documents import sample
 from tests.support import Node
 
 
@@ -50,6 +52,17 @@ def test_is_valid(document: dict[str, Any], node: Node, tmp_path: Path) -> None:
         "game receive.draw_offer": [
             [["black", [1, 2]], ["white", [1, 2], {}]],
             [["red", [1, 2]], ["black", [1]], ["black", [1, 2, 3]], ["black"]],
+        ],
+        "game receive.place": [
+            [
+                [{"type": "Pawn", "at": {"x": 1}}],
+                [{"type": "Queen", "at": {"x": 1}, "moves": 1, "properties": [True, "x"]}],
+            ],
+            [
+                [{"type": "Queen", "at": {"x": 1}}],
+                [{"type": "Queen", "at": {"x": 1}, "moves": 1, "properties": [1, "x"]}],
+                [{"type": "Queen", "at": {"x": 1}, "moves": 1, "discriminator": [1]}],
+            ],
         ],
         "game send.moved": [
             [
@@ -96,6 +109,20 @@ def test_channels(document: dict[str, Any]) -> None:
     assert r"/file/{name:\w+}" in channels["file__name__w__"]["description"]
     assert channels["game"]["x-permission"] == "play"
     assert channels["game"]["description"] == "A game of chess.\n\nTwo can play it."
+
+
+def test_ids_are_used_once() -> None:
+    definitions = [Definition(path, sample.File) for path in ("/a b", "/a-b", "/a_b", "/a~b")]
+    contracts = [read_contract(definition) for definition in definitions]
+
+    channels = to_asyncapi(contracts, title="", version="")["channels"]
+
+    assert {id: channel["address"] for id, channel in channels.items()} == {
+        "a_b": "/a b",
+        "a-b": "/a-b",
+        "a_b-2": "/a_b",
+        "a_b-3": "/a~b",
+    }
 
 
 def test_operations(document: dict[str, Any]) -> None:

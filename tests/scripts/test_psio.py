@@ -43,6 +43,34 @@ def empty(global_config: object, **settings: object) -> object:
     return config.make_wsgi_app()
 
 
+def wrong(global_config: object, **settings: object) -> object:
+    """One that declares what nobody can send."""
+    from pyramid.config import Configurator
+
+    from pyramid_sio import Namespace
+
+    class Wrong(Namespace):
+        class ServerToClient:
+            def event(self, value: complex) -> None: ...
+
+    config = Configurator(settings=settings)
+    config.include("pyramid_sio")
+    config.add_sio_namespace("/", Wrong)
+    return config.make_wsgi_app()
+
+
+def without_source(global_config: object, **settings: object) -> object:
+    """One whose namespace is in no file."""
+    from pyramid.config import Configurator
+
+    from pyramid_sio import Namespace
+
+    config = Configurator(settings=settings)
+    config.include("pyramid_sio")
+    config.add_sio_namespace("/", type("Made", (Namespace,), {"__module__": "nowhere"}))
+    return config.make_wsgi_app()
+
+
 @pytest.fixture
 def ini(tmp_path: Path) -> Path:
     """The ini file of the sample application."""
@@ -115,6 +143,19 @@ def test_nothing_to_tell(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert reason in printed.err
+
+
+@pytest.mark.parametrize("command", ["asyncapi", "typescript"])
+def test_wrong_declaration(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["psio", command, str(write_ini(tmp_path, f"{__name__}:wrong"))]) == 1
+    assert "argument 'value' cannot be checked" in capsys.readouterr().err
+
+
+def test_routes_without_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["psio", "routes", str(write_ini(tmp_path, f"{__name__}:without_source"))]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["/", "Made"]
 
 
 def test_quiet(ini: Path, capsys: pytest.CaptureFixture[str]) -> None:
