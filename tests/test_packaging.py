@@ -96,6 +96,7 @@ def test_wheel_names_server_and_licence(with_client: Path, tmp_path: Path) -> No
 
     (entry_points,) = (name for name in names_in(wheel) if name.endswith("entry_points.txt"))
     assert "main = pyramid_sio.serve:server_factory" in read(wheel, entry_points)
+    assert "psio = pyramid_sio.scripts.psio:main" in read(wheel, entry_points)
     (metadata,) = (name for name in names_in(wheel) if name.endswith("METADATA"))
     assert "License-Expression: MIT" in read(wheel, metadata)
     assert "Requires-Python: >=3.11" in read(wheel, metadata)

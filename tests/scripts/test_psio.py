@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import re
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pyramid_sio.scripts.psio import COMMANDS, main
-from tests.support import ROOT
 
 INI = """\
 [app:main]
@@ -169,10 +167,3 @@ def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert caught.value.code == 0
     text = capsys.readouterr().out
     assert all(command in text for command in COMMANDS)
-
-
-def test_is_a_console_script() -> None:
-    parser = configparser.ConfigParser()
-    parser.read(ROOT / "setup.cfg", encoding="utf-8")
-    scripts = parser["options.entry_points"]["console_scripts"]
-    assert f"psio = {main.__module__}:{main.__name__}" in scripts
