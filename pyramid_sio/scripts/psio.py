@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pyramid.paster import bootstrap, setup_logging
@@ -75,6 +76,9 @@ class PSioCommand:
 
     def run(self) -> int:
         """Do it; the exit status."""
+        path = self.args.config_uri.partition("#")[0]
+        if ":" not in path and not Path(path).is_file():
+            self.parser.error(f"there is no file {path}")
         variables = dict(item.partition("=")[::2] for item in self.args.config_vars)
         self.setup_logging(self.args.config_uri, global_conf=variables)
         env = self.bootstrap(self.args.config_uri, options=variables)

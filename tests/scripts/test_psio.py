@@ -156,6 +156,13 @@ def test_routes_without_source(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.splitlines()[-1].split() == ["/", "Made"]
 
 
+def test_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["psio", "routes", "nowhere.ini#main"])
+    assert caught.value.code == 2
+    assert "there is no file nowhere.ini" in capsys.readouterr().err
+
+
 def test_quiet(ini: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["psio", "routes", str(ini)], quiet=True) == 0
     assert capsys.readouterr().out == ""
