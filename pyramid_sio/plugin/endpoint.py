@@ -14,7 +14,6 @@ from gevent.event import Event
 from pyramid.path import DottedNameResolver
 from zope.interface import implementer
 
-from pyramid_sio.adapters.memory import MemoryAdapter
 from pyramid_sio.engine.server import EngineServer, EngineSettings
 from pyramid_sio.events import SioNamespaceCreated
 from pyramid_sio.interfaces import IEndpoint
@@ -22,6 +21,7 @@ from pyramid_sio.plugin.client_files import client_version
 from pyramid_sio.plugin.context import Invoker
 from pyramid_sio.plugin.origin import OriginPolicy
 from pyramid_sio.plugin.parsers import find_parser
+from pyramid_sio.plugin.recovery import find_rooms
 from pyramid_sio.plugin.settings import parse_settings
 from pyramid_sio.sockets.server import SioServer
 
@@ -54,14 +54,16 @@ class Endpoint:
         self.origins = OriginPolicy(values["cors_origins"])
         default = resolve(values["json_default"]) if values["json_default"] else None
         parser = find_parser(values["parser"], default)
+        rooms = find_rooms(values, parser.encoder)
         self.sio = SioServer(
             invoker=Invoker(registry),
-            adapter_factory=MemoryAdapter,
+            adapter_factory=rooms.adapter_factory,
             make_event=Event,
             in_loop=self._in_loop,
             spawn=gevent.spawn,
             encoder=parser.encoder,
             new_decoder=parser.new_decoder,
+            recovery=rooms.recovery,
             connect_timeout=values["connect_timeout"],
             attachment_timeout=values["upgrade_timeout"],
             disconnect_grace=values["disconnect_grace"],

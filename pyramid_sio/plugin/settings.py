@@ -231,6 +231,27 @@ SETTINGS: tuple[Setting, ...] = (
         "Dotted name of a function that turns objects JSON does not know into ones it does.",
     ),
     Setting(
+        "recovery",
+        asbool,
+        "false",
+        "Whether clients whose connection broke can come back as if it had not: same id, rooms "
+        "and session, and what they missed. Adds an argument to each event.",
+    ),
+    Setting("recovery_seconds", seconds, "120", "Seconds such a client may stay away."),
+    Setting(
+        "recovery_buffer_size",
+        count,
+        "10_000_000",
+        "Bytes of events kept for those who come back, for all of them together.",
+    ),
+    Setting(
+        "recovery_skip_checks",
+        asbool,
+        "false",
+        "Whether clients that come back are spared permissions and middlewares; on_connect is "
+        "called in any case.",
+    ),
+    Setting(
         "parser",
         str,
         "json",
