@@ -51,7 +51,9 @@ def client_file(name: str, request: Request) -> Response:
     if body is None or version is None:
         return Response(_MISSING, status=404, content_type="text/plain", charset="UTF-8")
     kind = "application/json" if name.endswith(".map") else "application/javascript"
-    response = Response(body, content_type=kind, charset="UTF-8", conditional_response=True)
+    response = Response(body, conditional_response=True)
+    # As a header: WebOb gives a charset to text/* only.
+    response.headers["Content-Type"] = f"{kind}; charset=utf-8"
     response.etag = version
     response.vary = ("Accept-Encoding",)
     if version in request.query_string:

@@ -301,8 +301,8 @@ _PAGE = """\
 <script{attributes}>
 {program}
   const query = new URLSearchParams(location.search);
-  const names = query.get("transports");
-  window.socket = io(names ? {{ transports: names.split(",") }} : {{}});
+  const names = (query.get("transports") ?? "polling,websocket").split(",");
+  window.socket = io({{ transports: names, auth: {{ key: query.get("key") }} }});
 </script>
 """
 
