@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from websockets.speedups import apply_mask
 
-from pyramid_sio.errors import DisconnectReason, ProtocolError
+from pyramid_sio.errors import DisconnectReason, LimitExceeded, ProtocolError
 from pyramid_sio.protocol.packets import Message
 
 FIN = 0x80
@@ -27,6 +27,9 @@ FINAL_TEXT = FIN | TEXT
 FINAL_BINARY = FIN | BINARY
 #: Data frames; their payload counts towards the limit of a message.
 DATA_OPCODES = frozenset((CONTINUATION, TEXT, BINARY))
+
+#: Fragments of one message. No client needs nearly as many, and each costs as much as a message.
+MAX_FRAGMENTS = 65536
 
 #: Headers of unmasked, final text frames whose payload is below 126 bytes, each with the
 #: Engine.IO digit for "message" behind it; the index is the length with that digit.
@@ -44,6 +47,12 @@ class InvalidText(ProtocolError):
 
     reason = DisconnectReason.TRANSPORT_ERROR
     close_code = 1007
+
+
+class MessageTooLarge(LimitExceeded):
+    """Fragments of one message, together too many or too long: close code 1009."""
+
+    close_code = 1009
 
 
 def frame_header(opcode: int, length: int) -> bytes:
@@ -89,9 +98,9 @@ def answer_to_goodbye(frame: bytes) -> bytes | None:
 
     Every connection ends with one, so it is worth not asking the library.
 
-    :param frame: one whole, masked frame
+    :param frame: one whole frame, or the start of one that breaks the rules
     """
-    if frame[0] != FIN | CLOSE or len(frame) > 8:
+    if frame[0] != FIN | CLOSE or len(frame) > 8 or not frame[1] & MASKED:
         return None
     payload = apply_mask(frame[6:], frame[2:6])
     return frame_header(CLOSE, len(payload)) + payload if payload in _ORDINARY_GOODBYES else None
@@ -104,12 +113,23 @@ class FrameReader:
         as soon as its header is there, which then refuses it, so it is never collected
     """
 
-    __slots__ = ("_needed", "_pending", "_short", "in_fragments", "max_size")
+    __slots__ = (
+        "_collected",
+        "_fragments",
+        "_needed",
+        "_pending",
+        "_short",
+        "in_fragments",
+        "max_size",
+    )
 
     def __init__(self, max_size: int) -> None:
         self.max_size = max_size
         #: True while a fragmented message is being received; only then may a continuation come.
         self.in_fragments = False
+        #: How many fragments of it have come, and how long they were together.
+        self._fragments = 0
+        self._collected = 0
         self._pending: bytearray | None = None
         self._needed = 0
         #: Frames below this length need no closer look.
@@ -121,6 +141,7 @@ class FrameReader:
         Must be exhausted before the next call, unless the connection is given up.
 
         :raises InvalidText: a text that is not UTF-8
+        :raises MessageTooLarge: fragments beyond the limits
         """
         if self._pending is not None:
             self._pending += data
@@ -156,7 +177,7 @@ class FrameReader:
                     yield payload
             else:
                 if first & OPCODE_BITS in DATA_OPCODES:
-                    self.in_fragments = not first & FIN
+                    self._count_fragment(first, length)
                 yield LibraryFrame(data[position:stop])
             position = stop
         else:
@@ -164,10 +185,27 @@ class FrameReader:
         if position < end:
             self._pending = bytearray(data[position:]) if position else bytearray(data)
 
+    def forget(self) -> None:
+        """Give up what has been received of a frame: the connection is over."""
+        self._pending = None
+
+    def _count_fragment(self, first: int, length: int) -> None:
+        """:raises MessageTooLarge: it is one too many"""
+        self.in_fragments = not first & FIN
+        if not self.in_fragments:
+            self._fragments = self._collected = 0
+            return
+        self._fragments += 1
+        self._collected += length
+        if self._fragments > MAX_FRAGMENTS:
+            raise MessageTooLarge(f"more than {MAX_FRAGMENTS} fragments in one message")
+
     def _measure(self, data: bytes, position: int) -> tuple[int, int]:
         """Where the payload starts and how long it is; -1 where the library must refuse it.
 
         With a header that has not arrived whole, the start lies behind the end of ``data``.
+
+        :raises MessageTooLarge: a fragment that makes its message too long
         """
         first, second = data[position], data[position + 1]
         if not second & MASKED:
@@ -186,4 +224,6 @@ class FrameReader:
             length = int.from_bytes(data[position + 2 : position + 10], "big")
         if length > self.max_size or (first & OPCODE_BITS >= CLOSE and length > 125):
             return -1, 0
+        if first & OPCODE_BITS == CONTINUATION and self._collected + length > self.max_size:
+            raise MessageTooLarge(f"fragments of more than {self.max_size} bytes in one message")
         return start, length

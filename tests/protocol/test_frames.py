@@ -9,17 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from pyramid_sio.errors import ProtocolError
+from pyramid_sio.errors import LimitExceeded, ProtocolError
 from pyramid_sio.protocol.frames import (
     BINARY,
     CLOSE,
     CONTINUATION,
+    MAX_FRAGMENTS,
     PING,
     PONG,
     TEXT,
     FrameReader,
     InvalidText,
     LibraryFrame,
+    MessageTooLarge,
+    answer_to_goodbye,
     frame_header,
     message_frame,
     text_frame,
@@ -182,6 +185,73 @@ class TestRefusedByLibrary:
         assert whole(FrameReader(1000), frame(BINARY, b"x" * 1000)) == [b"x" * 1000]
 
 
+class TestFragmentLimits:
+    """What no single header says: fragments that together are too much."""
+
+    def test_size_of_all_is_limited(self) -> None:
+        reader = FrameReader(1000)
+        assert len(whole(reader, frame(BINARY, b"x" * 600, fin=False))) == 1
+        assert len(whole(reader, frame(CONTINUATION, b"x" * 400, fin=False))) == 1
+        with pytest.raises(MessageTooLarge, match="1000 bytes") as caught:
+            whole(reader, frame(CONTINUATION, b"x"))
+        assert caught.value.close_code == 1009
+        assert isinstance(caught.value, LimitExceeded)
+
+    def test_the_payload_that_is_too_much_is_not_waited_for(self) -> None:
+        reader = FrameReader(1000)
+        whole(reader, frame(BINARY, b"x" * 600, fin=False))
+        with pytest.raises(MessageTooLarge):
+            whole(reader, frame(CONTINUATION, b"x" * 500)[:8])
+
+    def test_each_message_counts_anew(self) -> None:
+        reader = FrameReader(1000)
+        for _ in range(3):
+            whole(reader, frame(BINARY, b"x" * 600, fin=False))
+            whole(reader, frame(PING, b"x" * 125))
+            whole(reader, frame(CONTINUATION, b"x" * 400))
+
+    def test_number_is_limited(self) -> None:
+        reader = FrameReader(1000)
+        whole(reader, frame(TEXT, fin=False))
+        whole(reader, frame(CONTINUATION, fin=False) * (MAX_FRAGMENTS - 1))
+        with pytest.raises(MessageTooLarge, match=f"{MAX_FRAGMENTS} fragments") as caught:
+            whole(reader, frame(CONTINUATION, fin=False))
+        assert caught.value.close_code == 1009
+
+
+def test_what_is_forgotten_is_not_part_of_the_next_frame() -> None:
+    reader = FrameReader(1000)
+    assert whole(reader, frame(BINARY, b"x" * 600)[:300]) == []
+    reader.forget()
+    assert whole(reader, text("a")) == ["a"]
+
+
+class TestGoodbye:
+    @pytest.mark.parametrize("payload", [b"", b"\x03\xe8", b"\x03\xe9"])
+    @pytest.mark.parametrize("mask", [b"\0\0\0\0", b"\x01\xfe\x7f\x80"])
+    def test_ordinary_one_is_answered_alike(self, payload: bytes, mask: bytes) -> None:
+        answer = answer_to_goodbye(frame(CLOSE, payload, mask=mask))
+        assert answer == frame(CLOSE, payload, mask=None)
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            frame(CLOSE, mask=None),
+            frame(CLOSE, b"\x03\xe8", mask=None),
+            frame(CLOSE, b"\x03\xe8abcd", mask=None),
+            frame(CLOSE, b"x"),
+            frame(CLOSE, b"\x03\xea"),
+            frame(CLOSE, b"\x03\xe8bye"),
+            frame(CLOSE, fin=False),
+            frame(CLOSE, reserved=4),
+            frame(PING),
+            frame(PING, b"\x03\xe8"),
+        ],
+    )
+    def test_the_library_answers_any_other(self, raw: bytes) -> None:
+        assert answer_to_goodbye(raw) is None
+
+
 class TestFuzz:
     LARGE = (b"x" * 66_000, frame(BINARY, b"x" * 66_000))
     frames = st.one_of(
@@ -210,7 +280,7 @@ class TestFuzz:
             for chunk in chunks:
                 for item in reader.feed(chunk):
                     assert isinstance(item, (str, bytes, LibraryFrame))
-        except InvalidText:
+        except (InvalidText, MessageTooLarge):
             pass
 
     @given(st.lists(frames, max_size=4), st.binary(max_size=60))
@@ -221,7 +291,7 @@ class TestFuzz:
         try:
             for item in reader.feed(stream):
                 items.append(item)
-        except InvalidText:
+        except (InvalidText, MessageTooLarge):
             assert junk
         assert items[: len(frames)] == [item for item, _ in frames]
 

@@ -24,6 +24,7 @@ from pyramid_sio.protocol.frames import (
     FrameReader,
     InvalidText,
     LibraryFrame,
+    MessageTooLarge,
     answer_to_goodbye,
     frame_header,
     message_frame,
@@ -43,6 +44,10 @@ _GOING_AWAY = frame_header(CLOSE, 2) + (1001).to_bytes(2, "big")
 WOULD_BLOCK = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
 READ, WRITE = 1, 2
 RECEIVE_SIZE = 65536
+#: Received at once while a client sends many small frames for the library, which needs far
+#: longer for each than the fast path: nobody else should wait for that.
+CAREFUL_SIZE = 4096
+MANY_FRAMES = 256
 #: While several events are handled, what they send is collected up to this many bytes.
 CORK_SIZE = 65536
 #: How long a client may take to answer a close frame, in seconds.
@@ -78,6 +83,7 @@ class WebSocketTransport:
         "_queue",
         "_queued",
         "_reader",
+        "_receive_size",
         "_sock",
         "_tls",
         "_watcher",
@@ -94,6 +100,7 @@ class WebSocketTransport:
         self._tls = hasattr(sock, "pending")
         limit = engine.settings.max_http_buffer_size
         self._reader = FrameReader(limit)
+        self._receive_size = RECEIVE_SIZE
         self._library = Library(limit, extensions) if extensions else None
         #: None: nothing waits, a frame is sent directly.
         self._queue: deque[bytes | memoryview] | None = None
@@ -126,7 +133,7 @@ class WebSocketTransport:
 
     def _on_readable(self) -> None:
         try:
-            data = self._sock.recv(RECEIVE_SIZE)
+            data = self._sock.recv(self._receive_size)
         except WOULD_BLOCK:
             return
         except OSError:
@@ -135,7 +142,9 @@ class WebSocketTransport:
             self._ended(DisconnectReason.TRANSPORT_CLOSE)
             return
         self._receive(data)
-        if self._tls:
+        if self._over:
+            self._reader.forget()
+        elif self._tls:
             self._read_on()
 
     def _read_on(self) -> None:
@@ -144,6 +153,8 @@ class WebSocketTransport:
             gevent.get_hub().loop.run_callback(self._on_readable)
 
     def _receive(self, data: bytes) -> None:
+        library_frames = 0
+        was_finishing = self._finishing
         try:
             for item in self._reader.feed(data):
                 if self._finishing:
@@ -153,43 +164,48 @@ class WebSocketTransport:
                 elif isinstance(item, bytes):
                     self.receiver.receive_binary(item)
                 else:
+                    library_frames += 1
                     self._receive_by_library(item.data)
-        except InvalidText as error:
-            self._say_goodbye(frame_header(CLOSE, 2) + error.close_code.to_bytes(2, "big"))
-            self.receiver.refuse(error)
-            return
         except ProtocolError as error:
-            self.receiver.refuse(error)
+            if isinstance(error, InvalidText | MessageTooLarge):
+                self._say_goodbye(frame_header(CLOSE, 2) + error.close_code.to_bytes(2, "big"))
+            if not was_finishing:
+                self.receiver.refuse(error)
             return
         except Exception:
             logger.exception("closing a connection after an unexpected error")
             self._ended(DisconnectReason.TRANSPORT_ERROR)
             return
+        # In proportion: as soon as they get fewer, more is received at once again.
+        many = library_frames * RECEIVE_SIZE > MANY_FRAMES * len(data)
+        self._receive_size = CAREFUL_SIZE if many else RECEIVE_SIZE
         if self.receiver.hold_if_behind(len(data)):
             self.pause()
 
     def _receive_by_library(self, data: bytes) -> None:
-        if self._library is None:
+        library = self._library
+        if library is None:
             goodbye = answer_to_goodbye(data)
             if goodbye is not None:
                 self._write(goodbye)
                 self._ended(DisconnectReason.TRANSPORT_CLOSE)
                 return
-            self._library = Library(self._engine.settings.max_http_buffer_size, [])
+            limit = self._engine.settings.max_http_buffer_size
+            library = self._library = Library(limit, [])
         try:
-            for item in self._library.receive(data):
+            for item in library.receive(data):
                 if isinstance(item, str):
                     self.receiver.receive_text(item)
                 else:
                     self.receiver.receive_binary(item)
         except PeerClosed:
-            self._write(self._library.to_send())
+            self._write(library.to_send())
             self._ended(DisconnectReason.TRANSPORT_CLOSE)
             return
         except WebSocketViolation:
-            self._say_goodbye(self._library.to_send())
+            self._say_goodbye(library.to_send())
             raise
-        answer = self._library.to_send()
+        answer = library.to_send()
         if answer and not self._finishing:
             self._write(answer)
 
@@ -337,6 +353,7 @@ class WebSocketTransport:
             return
         self.uncork()
         self._finishing = True
+        self._library = None
         patience = CLOSE_WAIT if self._queue is None else self._engine.settings.close_timeout
         if self._queue is not None and frame is not None:
             self._queue.append(frame)
@@ -366,7 +383,11 @@ class WebSocketTransport:
         self._over = self._finishing = True
         self._engine.leaving.discard(self)
         self._corked = False
+        # Sessions refer to themselves, so they stay until the garbage collector comes by; what
+        # is large in them must not stay as long.
         self._queue = deque()
+        self._library = None
+        self._reader.forget()
         for watcher in (self._watcher, self._write_watcher):
             if watcher is not None:
                 watcher.stop()
