@@ -23,6 +23,7 @@ from pyramid_sio.plugin.origin import OriginPolicy
 from pyramid_sio.plugin.parsers import find_parser
 from pyramid_sio.plugin.recovery import find_rooms
 from pyramid_sio.plugin.settings import parse_settings
+from pyramid_sio.sockets.limits import Limits
 from pyramid_sio.sockets.server import SioServer
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ class Endpoint:
             max_attachment_bytes=values["max_attachments"] * values["max_http_buffer_size"],
             max_held=values["max_buffer_size"],
             shut_down=lambda patience: self.engine.shut_down(patience),
+            limits=Limits(
+                values["rate_limit"], values["rate_limit_user"], values["rate_limit_refusals"]
+            ),
             keep_empty=not values["cleanup_empty_child_namespaces"],
         )
         self.sio.creation_listeners.append(self._announce_namespace)

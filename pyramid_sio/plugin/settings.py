@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from pyramid.exceptions import ConfigurationError
 from pyramid.settings import asbool, aslist
 
+from pyramid_sio.protocol.rates import Rate, parse_rate
+
 PREFIX = "sio."
 TRANSPORTS = ("polling", "websocket")
 
@@ -54,6 +56,12 @@ def threshold(value: Any) -> int | None:
     if str(value).strip().lower() in ("true", "yes", "on"):
         return 1024
     return count(value)
+
+
+def rate(value: Any) -> Rate | None:
+    """A rate such as ``100/s burst 200``; false: none."""
+    text = str(value).strip()
+    return None if text.lower() in ("false", "no", "off", "none", "") else parse_rate(text)
 
 
 def url_path(value: Any) -> str:
@@ -172,6 +180,24 @@ SETTINGS: tuple[Setting, ...] = (
         count,
         "4_000_000",
         "The same in bytes: what was received since its handlers last caught up.",
+    ),
+    Setting(
+        "rate_limit",
+        rate,
+        "false",
+        "Events one connection may send, such as 100/s burst 200; those beyond are refused.",
+    ),
+    Setting(
+        "rate_limit_user",
+        rate,
+        "false",
+        "The same for one user, over all connections; to find out who it is costs each connect.",
+    ),
+    Setting(
+        "rate_limit_refusals",
+        rate,
+        "100/m",
+        "Refused events after which a connection is closed for sending too much; false: never.",
     ),
     Setting(
         "max_handlers",
