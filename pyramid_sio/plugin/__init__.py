@@ -11,7 +11,7 @@ ROUTE_NAME = "pyramid_sio"
 
 
 def includeme(config: Configurator) -> None:
-    """Add the endpoint, ``config.add_sio_namespace`` and ``request.sio``.
+    """Add the endpoint, ``request.sio``, and directives that begin with ``add_sio_``.
 
     :raises ConfigurationError: one of the ``sio.*`` settings is wrong
     """
@@ -19,22 +19,25 @@ def includeme(config: Configurator) -> None:
     from pyramid.security import NO_PERMISSION_REQUIRED
 
     from pyramid_sio.interfaces import IEndpoint
-    from pyramid_sio.plugin.directives import add_sio_namespace
+    from pyramid_sio.plugin.directives import add_sio_namespace, add_sio_request_hook
     from pyramid_sio.plugin.endpoint import Endpoint
     from pyramid_sio.plugin.views import EndpointView
 
     endpoint = Endpoint(config.registry, config.get_settings())
     config.registry.registerUtility(endpoint, IEndpoint)
     config.add_directive("add_sio_namespace", add_sio_namespace)
+    config.add_directive("add_sio_request_hook", add_sio_request_hook)
     config.add_request_method(_SioOfRequest(), "sio")
-    config.add_route(ROUTE_NAME, endpoint.path + "*subpath")
-    # The namespace's own permission and our own check of the origin take their place here.
-    config.add_view(
-        EndpointView(endpoint),
-        route_name=ROUTE_NAME,
-        permission=NO_PERMISSION_REQUIRED,
-        require_csrf=False,
-    )
+    routes = {ROUTE_NAME: endpoint.path + "*subpath"}
+    if not endpoint.add_trailing_slash:
+        routes[f"{ROUTE_NAME}.bare"] = endpoint.path[:-1]
+    view = EndpointView(endpoint)
+    for name, pattern in routes.items():
+        config.add_route(name, pattern)
+        # The namespace's own permission and our own check of the origin take their place here.
+        config.add_view(
+            view, route_name=name, permission=NO_PERMISSION_REQUIRED, require_csrf=False
+        )
     config.add_subscriber(lambda event: endpoint.announce(), ApplicationCreated)
 
 

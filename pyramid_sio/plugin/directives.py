@@ -1,4 +1,4 @@
-"""``config.add_sio_namespace``."""
+"""``config.add_sio_namespace`` and ``config.add_sio_request_hook``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from pyramid_sio.sockets.server import Definition
 
 if TYPE_CHECKING:
     from pyramid.config import Configurator
+    from pyramid.request import Request
+    from pyramid.response import Response
 
 CATEGORY = "socket.io namespaces"
+HOOKS_CATEGORY = "socket.io request hooks"
 EVENTS_CATEGORY = "socket.io events"
 
 
@@ -92,3 +95,26 @@ def _permission_introspectables(
     intr["value"] = permission
     owner.relate("permissions", permission)
     return [intr]
+
+
+def add_sio_request_hook(
+    config: Configurator, hook: Callable[[Request], Response | None] | str
+) -> None:
+    """Call ``hook(request)`` for each HTTP request of a client: polls, POSTs and upgrades.
+
+    Several are called in the order in which they were added, before anything is done for the
+    client. One that returns a response answers with it, and nothing else happens. What it
+    adds by ``request.add_response_callback`` goes out with any answer, that of an upgrade
+    included.
+
+    :param hook: a function or its dotted name; called in the request's greenlet, may wait
+    """
+    hook = config.maybe_dotted(hook)
+
+    def register() -> None:
+        config.registry.getUtility(IEndpoint).request_hooks.append(hook)
+
+    title = config.object_description(hook)
+    intr = config.introspectable(HOOKS_CATEGORY, hook, title, "Socket.IO request hook")
+    intr["hook"] = hook
+    config.action(("pyramid_sio request hook", hook), register, introspectables=(intr,))

@@ -28,7 +28,10 @@ from pyramid_sio.sockets.server import SioServer
 
 if TYPE_CHECKING:
     from pyramid.registry import Registry
+    from pyramid.request import Request
+    from pyramid.response import Response
 
+    from pyramid_sio.plugin.cookie import SessionCookie
     from pyramid_sio.sockets.nsp import Nsp
 
 logger = logging.getLogger(__name__)
@@ -48,10 +51,13 @@ class Endpoint:
         resolve = DottedNameResolver().maybe_resolve
         self.path: str = values["path"]
         self.serve_client: bool = values["serve_client"]
-        self.cookie: str | None = values["cookie"]
+        self.add_trailing_slash: bool = values["add_trailing_slash"]
+        self.cookie: SessionCookie | None = values["cookie"]
         self.http_compression: int | None = values["http_compression"]
         self.per_message_deflate: bool = values["per_message_deflate"]
         self.allow_request = resolve(values["allow_request"]) if values["allow_request"] else None
+        #: Called with each request of a client; one may answer by itself.
+        self.request_hooks: list[Callable[[Request], Response | None]] = []
         self.origins = OriginPolicy(values["cors_origins"])
         default = resolve(values["json_default"]) if values["json_default"] else None
         parser = find_parser(values["parser"], default)

@@ -6,6 +6,7 @@ because a browser applies none of its own to a WebSocket.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,14 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 class OriginPolicy:
     """The application's own origin, and those it lists.
 
-    :param allowed: origins in lower case, or ``*`` for any, without credentials
+    :param allowed: origins in lower case, ``https://*.example.com`` for all hosts below one, or
+        ``*`` for any, without credentials
     """
 
     def __init__(self, allowed: Sequence[str]) -> None:
         self._any = "*" in allowed
         self._allowed = frozenset(_without_port(origin) for origin in allowed)
+        self._below = tuple(_pattern(origin) for origin in self._allowed if "*." in origin)
 
     @property
     def cross_origin(self) -> bool:
@@ -87,7 +90,17 @@ class OriginPolicy:
 
     def _knows(self, origin: str, request: Request) -> bool:
         origin = _without_port(origin.lower())
-        return origin in self._allowed or _is_own(origin, request)
+        return (
+            origin in self._allowed
+            or any(pattern.fullmatch(origin) for pattern in self._below)
+            or _is_own(origin, request)
+        )
+
+
+def _pattern(origin: str) -> re.Pattern[str]:
+    """What the origins of all hosts below one look like."""
+    before, _, after = origin.partition("*")
+    return re.compile(f"{re.escape(before)}[a-z0-9.-]+{re.escape(after)}")
 
 
 def _without_port(origin: str) -> str:

@@ -7,16 +7,21 @@ the Socket.IO server from the result; the documentation prints this table.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pyramid.exceptions import ConfigurationError
 from pyramid.settings import asbool, aslist
 
+from pyramid_sio.plugin.cookie import parse_cookie
 from pyramid_sio.protocol.rates import Rate, parse_rate
 
 PREFIX = "sio."
 TRANSPORTS = ("polling", "websocket")
+
+
+_ORIGIN = re.compile(r"https?://(\*\.)?[^/*\s]+")
 
 
 class Setting(NamedTuple):
@@ -84,28 +89,22 @@ def transports(value: Any) -> tuple[str, ...]:
 
 
 def origins(value: Any) -> tuple[str, ...]:
-    """Origins such as ``https://example.com``, or ``*`` for any."""
+    """Origins such as ``https://example.com``, ``https://*.example.com``, or ``*`` for any."""
     names = tuple(aslist(str(value).replace(",", " ") if isinstance(value, str) else value))
     for name in names:
-        if name != "*" and (not name.startswith(("http://", "https://")) or name.count("/") != 2):
+        if name != "*" and not _ORIGIN.fullmatch(name):
             raise ValueError(f"{name!r} is no origin; one looks like https://example.com:8443")
     return tuple(name.lower() for name in names)
 
 
-def cookie(value: Any) -> str | None:
-    """A cookie's name; true: ``io``; false: none."""
-    text = str(value).strip()
-    if text.lower() in ("false", "no", "off", "none", ""):
-        return None
-    if text.lower() in ("true", "yes", "on"):
-        return "io"
-    if not text.replace("-", "").replace("_", "").isalnum() or not text.isascii():
-        raise ValueError("must be a cookie's name")
-    return text
-
-
 SETTINGS: tuple[Setting, ...] = (
     Setting("path", url_path, "/socket.io/", "Where clients connect; theirs has the same default."),
+    Setting(
+        "add_trailing_slash",
+        asbool,
+        "true",
+        "Whether clients add a slash to the path; false serves those that do not as well.",
+    ),
     Setting(
         "transports",
         transports,
@@ -209,14 +208,15 @@ SETTINGS: tuple[Setting, ...] = (
         "cors_origins",
         origins,
         "",
-        "Origins of pages, besides the application's own, that may connect; * is any, then "
-        "without cookies.",
+        "Origins of pages, besides the application's own, that may connect; "
+        "https://*.example.com is every host below it, * is any, then without cookies.",
     ),
     Setting(
         "cookie",
-        cookie,
+        parse_cookie,
         "false",
-        "Name of a cookie with the session id, for load balancers that need one.",
+        "Name of a cookie with the session id, for load balancers that need one; attributes may "
+        "follow, as in io; SameSite=None; Secure.",
     ),
     Setting(
         "http_compression",

@@ -91,6 +91,12 @@ class EndpointView:
             return client_files.client_file(name, request)
         if request.method == "OPTIONS" and endpoint.origins.cross_origin:
             return self._preflight(request)
+        for hook in endpoint.request_hooks:
+            answer = hook(request)
+            if answer is not None:
+                if upgrade:
+                    close_connection(answer, request.environ)
+                return answer
         asked = parse_request(
             method=request.method,
             query_string=request.environ.get("QUERY_STRING", ""),
@@ -139,14 +145,8 @@ class EndpointView:
         session, body = engine.open_polling(handshake, upgradable=peer is not None)
         response = PayloadResponse(body)
         if self._endpoint.cookie is not None:
-            response.set_cookie(
-                self._endpoint.cookie,
-                session.id,
-                path="/",
-                httponly=True,
-                samesite="Lax",
-                secure=handshake.secure,
-            )
+            cookie = self._endpoint.cookie.header(session.id, over_tls=handshake.secure)
+            response.headers.add("Set-Cookie", cookie)
         return response
 
     def _continue(self, asked: EngineRequest, request: Request) -> Response:
