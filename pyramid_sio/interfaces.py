@@ -181,7 +181,7 @@ class IObserver(Protocol):
         """It may: its CONNECT is sent next."""
 
     def left(self, socket: Any, reason: DisconnectReason) -> None:
-        """It is gone. Said again when ``on_disconnect`` runs, if that has to wait."""
+        """It is gone; said just before ``on_disconnect`` is called, or queued."""
 
 
 class IEngineWatcher(Protocol):

@@ -45,7 +45,7 @@ PURE = names(
     " zlib"
 )
 GEVENT = "gevent greenlet"
-BELOW_PLUGIN = "protocol engine sockets adapters errors interfaces events"
+BELOW_PLUGIN = "protocol engine sockets adapters admin errors interfaces events"
 
 ROOMS = {
     "errors": Room(names(""), stdlib=PURE),
@@ -56,6 +56,7 @@ ROOMS = {
     "adapters": Room(
         names("sockets protocol errors interfaces"), names(f"{GEVENT} redis hiredis msgspec orjson")
     ),
+    "admin": Room(names("sockets protocol errors interfaces"), names("bcrypt")),
     "events": Room(names("errors interfaces"), names("zope")),
     "plugin": Room(
         names(BELOW_PLUGIN), names(f"{GEVENT} pyramid venusian webob websockets zope msgspec")

@@ -27,6 +27,15 @@ def includeme(config: Configurator) -> None:
     config.registry.registerUtility(endpoint, IEndpoint)
     config.add_directive("add_sio_namespace", add_sio_namespace)
     config.add_directive("add_sio_request_hook", add_sio_request_hook)
+    if endpoint.admin is not None:
+        from pyramid_sio.admin.console import console_class
+
+        config.add_sio_namespace(
+            endpoint.admin.settings.namespace,
+            console_class(endpoint.admin),
+            # It has a login of its own.
+            permission=NO_PERMISSION_REQUIRED,
+        )
     config.add_request_method(_SioOfRequest(), "sio")
     routes = {ROUTE_NAME: endpoint.path + "*subpath"}
     if not endpoint.add_trailing_slash:

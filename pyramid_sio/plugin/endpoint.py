@@ -17,6 +17,7 @@ from zope.interface import implementer
 from pyramid_sio.engine.server import EngineServer, EngineSettings
 from pyramid_sio.events import SioNamespaceCreated
 from pyramid_sio.interfaces import IEndpoint
+from pyramid_sio.plugin.admin import set_up_admin
 from pyramid_sio.plugin.client_files import client_version
 from pyramid_sio.plugin.context import Invoker
 from pyramid_sio.plugin.origin import OriginPolicy
@@ -89,6 +90,8 @@ class Endpoint:
         self.engine = EngineServer(
             EngineSettings(**{name: values[name] for name in names}), self.sio.accept
         )
+        #: What the admin UI looks through; None: it is off.
+        self.admin = set_up_admin(values, self.sio, self.engine)
 
     def _in_loop(self, func: Callable[..., None], *args: Any) -> None:
         self.engine.in_loop(func, *args)

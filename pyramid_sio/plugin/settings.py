@@ -97,6 +97,18 @@ def origins(value: Any) -> tuple[str, ...]:
     return tuple(name.lower() for name in names)
 
 
+def one_of(*words: str) -> Callable[[Any], str]:
+    """One of these words."""
+
+    def convert(value: Any) -> str:
+        word = str(value).strip().lower()
+        if word not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return word
+
+    return convert
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("path", url_path, "/socket.io/", "Where clients connect; theirs has the same default."),
     Setting(
@@ -283,6 +295,37 @@ SETTINGS: tuple[Setting, ...] = (
         "json",
         "How packets are written: json, msgpack, or a dotted name (see parsers). Clients must be "
         "told the same; they cannot ask.",
+    ),
+    Setting(
+        "admin",
+        asbool,
+        "false",
+        "Whether the official admin UI may connect; off, nothing is watched and nothing costs.",
+    ),
+    Setting(
+        "admin_auth",
+        one_of("basic", "none"),
+        "basic",
+        "How the admin UI logs in: basic asks for the name and password below, none for nothing.",
+    ),
+    Setting("admin_username", str, "", "The name that the admin UI logs in with."),
+    Setting("admin_password", str, "", "The bcrypt hash of its password."),
+    Setting("admin_namespace", str, "/admin", "The namespace that the admin UI connects to."),
+    Setting(
+        "admin_readonly", asbool, "false", "Whether admins may only look, and not do anything."
+    ),
+    Setting(
+        "admin_mode",
+        one_of("development", "production"),
+        "development",
+        "What admins see: in development every connection, room and event; in production "
+        "statistics only, which cost far less.",
+    ),
+    Setting(
+        "admin_server_id",
+        str,
+        "",
+        "How the admin UI tells this process from others; empty: host name and process id.",
     ),
 )
 

@@ -224,6 +224,8 @@ class Client:
             self.server.invoker.admit(socket)
             for middleware in tuple(socket.nsp.middlewares):
                 self.server.invoker.invoke(socket, middleware, (socket,))
+        if not self.session.is_open:
+            raise ConnectRefused("the client is gone")
         # Known from here on, so that what everybody gets is kept for it.
         socket.nsp.sockets[socket.sid] = socket
         auth = socket.nsp.definition.table.check_auth(auth)
@@ -381,7 +383,6 @@ class Client:
         """
         for socket in self.sockets.values():
             socket.silence()
-            self.server.observer.left(socket, reason)
         timer = self.session.call_later(
             self.server.disconnect_grace,
             lambda: self.session.submit_unordered(self._finish, reason, None),

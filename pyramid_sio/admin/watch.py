@@ -1,0 +1,281 @@
+"""Watches a server and tells the admins who are connected what happens.
+
+Upstream: ``sockets`` (as an ``IObserver``), ``engine`` (as an ``IEngineWatcher``), the
+adapters and dicts of ``admin.rooms``. Downstream: the admin namespace.
+
+Nothing is counted, and nothing told, while no admin is connected.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket as network
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pyramid_sio.admin.describe import describe, presentable, timestamp
+from pyramid_sio.admin.rooms import WatchedAdapter, WatchedData
+from pyramid_sio.admin.tally import Tally
+
+if TYPE_CHECKING:
+    from pyramid_sio.admin.login import Login
+    from pyramid_sio.errors import DisconnectReason
+    from pyramid_sio.interfaces import IAdapter, ISession
+    from pyramid_sio.sockets.namespace import Namespace
+    from pyramid_sio.sockets.server import SioServer
+
+logger = logging.getLogger(__name__)
+
+#: How often statistics are told, in seconds: the UI worries after 10 without them.
+STATS_SECONDS = 2.0
+#: Connections that an admin is told of when it connects.
+MAX_LISTED = 5000
+#: Namespaces in the statistics.
+MAX_NAMESPACES = 1000
+#: Events of a connection that are kept until it has entered.
+MAX_EARLY = 100
+
+STEERING = ("EMIT", "JOIN", "LEAVE", "DISCONNECT", "MJOIN", "MLEAVE", "MDISCONNECT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminSettings:
+    """What an admin may see and do.
+
+    :param namespace: the name the UI connects to
+    :param login: who may; None: everybody
+    :param readonly: True if admins only look
+    :param production: True for statistics only
+    :param server_id: tells this process from others
+    """
+
+    namespace: str
+    login: Login | None
+    readonly: bool
+    production: bool
+    server_id: str
+
+    @property
+    def features(self) -> list[str]:
+        """What the UI may offer."""
+        steering = () if self.readonly else STEERING
+        watching = () if self.production else ("ALL_EVENTS",)
+        return [*steering, "AGGREGATED_EVENTS", *watching]
+
+
+class Watched:
+    """What was told of one connection."""
+
+    __slots__ = ("early", "rooms")
+
+    def __init__(self) -> None:
+        #: The rooms it is known to be in; None: it has not entered.
+        self.rooms: set[str] | None = None
+        #: Events from before it entered.
+        self.early: list[tuple[Any, ...]] = []
+
+
+class Watch:
+    """One server's watch.
+
+    :param sessions: all connections
+    :param call_later: calls a function in the loop after some seconds
+    """
+
+    def __init__(
+        self,
+        sio: SioServer,
+        settings: AdminSettings,
+        *,
+        sessions: Callable[[], Collection[ISession]],
+        call_later: Callable[[float, Callable[[], Any]], Any],
+    ) -> None:
+        self.settings = settings
+        self._sio = sio
+        self._sessions = sessions
+        self._call_later = call_later
+        self._started = time.monotonic()
+        self._tally = Tally()
+        self._admins: dict[str, Namespace] = {}
+        self._watched: dict[str, Watched] = {}
+        self._is_ticking = False
+
+    def wrap(self, make: Callable[..., IAdapter]) -> Callable[..., Any]:
+        """What makes adapters, so that they tell who joins and leaves."""
+
+        def make_watched(*args: Any) -> WatchedAdapter:
+            return WatchedAdapter(make(*args), self.joined, self.parted)
+
+        return make_watched
+
+    def make_data(self, socket: Namespace) -> WatchedData:
+        """A dict for a connection's data."""
+        return WatchedData(lambda: self.data_changed(socket))
+
+    def tell(self, event: str, *args: Any) -> None:
+        """Send an event to all admins, if there are any."""
+        if self._admins:
+            try:
+                self._sio.of(self.settings.namespace).emit(event, *args)
+            except (TypeError, ValueError):
+                # Shown is what the application sends: that must not fail because of it.
+                logger.warning("admins were not told of a %s", event, exc_info=True)
+
+    # As an IObserver.
+
+    def entering(self, socket: Namespace) -> None:
+        """Listen to its events, and remember those from before it enters."""
+        if self.settings.production:
+            return
+        self._watched[socket.sid] = Watched()
+        if socket.nsp.name != self.settings.namespace:
+            socket.on_any(partial(self._show, "event_received", socket))
+            socket.on_any_outgoing(partial(self._show, "event_sent", socket))
+
+    def refused(self, socket: Namespace) -> None:
+        self._admins.pop(socket.sid, None)
+        self._watched.pop(socket.sid, None)
+
+    def entered(self, socket: Namespace) -> None:
+        watched = self._watched.get(socket.sid)
+        is_admin = socket.nsp.name == self.settings.namespace
+        if is_admin:
+            self._admins[socket.sid] = socket
+        if watched is not None:
+            watched.rooms = set()
+            self.joined(socket, [socket.sid, *sorted(socket.rooms - {socket.sid})])
+            if self._admins:
+                self.tell("socket_connected", describe(socket), timestamp())
+            for early in watched.early:
+                self.tell(*early)
+            watched.early = []
+        if is_admin:
+            self._welcome(socket)
+
+    def left(self, socket: Namespace, reason: DisconnectReason) -> None:
+        self._admins.pop(socket.sid, None)
+        watched = self._watched.pop(socket.sid, None)
+        if watched is not None and self._admins:
+            name = socket.nsp.name
+            self.tell("socket_disconnected", name, socket.sid, str(reason), timestamp())
+            for room in sorted(watched.rooms or ()):
+                self.tell("room_left", name, room, socket.sid, timestamp())
+
+    def _welcome(self, admin: Namespace) -> None:
+        admin.emit("config", {"supportedFeatures": self.settings.features})
+        if not self.settings.production:
+            entered = (socket for nsp in self._sio.namespaces() for socket in self._entered(nsp))
+            sockets = [describe(socket) for socket in islice(entered, MAX_LISTED)]
+            if len(sockets) == MAX_LISTED:
+                logger.warning("an admin is told of the first %d connections only", MAX_LISTED)
+            admin.emit("all_sockets", sockets)
+        if not self._is_ticking:
+            self._tick()
+
+    def _entered(self, nsp: Any) -> Iterable[Namespace]:
+        for sid, socket in nsp.sockets.items():
+            watched = self._watched.get(sid)
+            if watched is not None and watched.rooms is not None:
+                yield socket
+
+    # Rooms, data and events of connections.
+
+    def joined(self, socket: Namespace, rooms: Iterable[str]) -> None:
+        watched = self._watched.get(socket.sid)
+        if watched is None or watched.rooms is None:
+            return
+        for room in rooms:
+            if room not in watched.rooms:
+                watched.rooms.add(room)
+                self.tell("room_joined", socket.nsp.name, room, socket.sid, timestamp())
+
+    def parted(self, socket: Namespace, rooms: Iterable[str]) -> None:
+        watched = self._watched.get(socket.sid)
+        # Of one that is gone altogether, the rooms are told behind that.
+        if watched is None or watched.rooms is None or not socket.connected:
+            return
+        for room in rooms:
+            if room in watched.rooms and room != socket.sid:
+                watched.rooms.discard(room)
+                self.tell("room_left", socket.nsp.name, room, socket.sid, timestamp())
+
+    def data_changed(self, socket: Namespace) -> None:
+        if self._admins and self._has_entered(socket):
+            data = presentable(socket.session)
+            self._update(socket, data=data)
+
+    def _show(self, kind: str, socket: Namespace, *args: Any) -> None:
+        if not self._admins:
+            return
+        news = (kind, socket.nsp.name, socket.sid, args, timestamp())
+        watched = self._watched.get(socket.sid)
+        if watched is not None and watched.rooms is None:
+            if len(watched.early) < MAX_EARLY:
+                watched.early.append(news)
+        else:
+            self.tell(*news)
+
+    def _has_entered(self, socket: Namespace) -> bool:
+        watched = self._watched.get(socket.sid)
+        return watched is not None and watched.rooms is not None
+
+    def _update(self, socket: Namespace, **news: Any) -> None:
+        self.tell("socket_updated", {"id": socket.sid, "nsp": socket.nsp.name, **news})
+
+    # As an IEngineWatcher.
+
+    def opened(self, session: ISession) -> None:
+        if self._admins:
+            self._tally.add("rawConnection")
+
+    def closed(self, session: ISession, reason: DisconnectReason) -> None:
+        if self._admins:
+            self._tally.add("rawDisconnection", sort=str(reason))
+
+    def upgraded(self, session: Any) -> None:
+        if self._admins and not self.settings.production:
+            for socket in session.handler.sockets.values():
+                self._update(socket, transport=session.transport_name)
+
+    def received(self, size: int) -> None:
+        if self._admins:
+            self._tally.add("packetsIn")
+            self._tally.add("bytesIn", size)
+
+    def sent(self, packets: int, size: int) -> None:
+        if self._admins:
+            self._tally.add("packetsOut", packets)
+            self._tally.add("bytesOut", size)
+
+    # Statistics.
+
+    def _tick(self) -> None:
+        """Tell them, and again after a while as long as there is an admin."""
+        self._is_ticking = bool(self._admins)
+        if self._is_ticking:
+            self._call_later(STATS_SECONDS, self._tick)
+            self.tell("server_stats", self._stats())
+        else:
+            self._tally.take()
+
+    def _stats(self) -> dict[str, Any]:
+        sessions = self._sessions()
+        polling = sum(session.transport_name == "polling" for session in sessions)
+        namespaces = islice(self._sio.namespaces(), MAX_NAMESPACES)
+        return {
+            "serverId": self.settings.server_id,
+            "hostname": network.gethostname(),
+            "pid": os.getpid(),
+            "uptime": time.monotonic() - self._started,
+            "clientsCount": len(sessions),
+            "pollingClientsCount": polling,
+            "aggregatedEvents": self._tally.take(),
+            "namespaces": [
+                {"name": nsp.name, "socketsCount": len(nsp.sockets)} for nsp in namespaces
+            ],
+        }
