@@ -86,7 +86,7 @@ class Main(Noted):
         """Emit ``number`` blobs of ``size`` bytes each, in between of other events."""
         chain = self.nsp.to(room)
         for _ in range(number):
-            (chain.volatile if volatile else chain).emit("blob", bytes(size))
+            (chain.volatile if volatile else chain).emit("blob", b"x" * size)
             gevent.sleep(0)
         return "flooded"
 

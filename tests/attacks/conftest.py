@@ -14,7 +14,7 @@ from tests.support import Server
 APP = "tests.attacks.app:main"
 _FIGURES = pytest.StashKey[list[tuple[str, float, float]]]()
 #: Tests that cost less than this are not in the summary, in megabytes.
-WORTH_TELLING = 8
+WORTH_TELLING = 4
 
 
 def pytest_configure(config: pytest.Config) -> None:

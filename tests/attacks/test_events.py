@@ -274,12 +274,14 @@ def test_endless_joining_and_leaving_does_not_grow_anything(site: Site) -> None:
 
 
 def test_more_namespaces_than_allowed_on_one_connection(site: Site) -> None:
-    with site.closed_gate(), WebSocket(site.server) as client:
-        client.send("40/door,")
-        for number in range(200):
-            client.send_raw(b"\x81\x88\0\0\0\0" + b"40/n%03d," % number)
-        assert client.close_code() == 1005
-    site.expect_log("protocol violation", "more than 100 namespaces")
+    def attack() -> None:
+        with WebSocket(site.server) as client:
+            client.send("40/door,")
+            client.send_raw(b"".join(text_frame(f"40/n{number},") for number in range(200)))
+            assert client.close_code() == 1005
+
+    with site.closed_gate():
+        site.provoke(attack, "protocol violation", "more than 100 namespaces")
 
 
 def test_acknowledgements_nobody_waits_for_are_ignored(site: Site) -> None:
