@@ -257,6 +257,16 @@ class Broken(Noted):
         raise RuntimeError("broken on purpose")
 
 
+@sio_namespace("/undecided")
+class Undecided(Noted):
+    """Changes its mind."""
+
+    def on_connect(self, auth: dict[str, Any] | None) -> None:
+        super().on_connect(auth)
+        self.join("nobody stays")
+        self.disconnect()
+
+
 @sio_namespace("/odd")
 class Odd(Noted):
     """Names of events that are no identifiers."""

@@ -7,7 +7,9 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from tests.functional.certificate import Certificate
 from tests.functional.scenarios import Scenarios
+from tests.functional.wire import KINDS, Polling, Session, WebSocket
 from tests.support import Node, Server
 
 APP = "tests.functional.app:main"
@@ -58,3 +60,33 @@ def scenarios() -> Iterator[Scenarios]:
     """Scenarios of the official client, in one Node.js for all of them."""
     with closing(Node()) as node:
         yield Scenarios(node.start("scenarios.js"))
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return Certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def tls_server(serve_shared: Callable[..., Server], certificate: Certificate) -> Server:
+    files = {"certfile": certificate.certfile, "keyfile": certificate.keyfile}
+    return serve_shared(server=files)
+
+
+@pytest.fixture(params=KINDS)
+def session(request: pytest.FixtureRequest, server: Server) -> Iterator[Session]:
+    opened: Session = KINDS[request.param](server)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def polling(server: Server) -> Polling:
+    return Polling(server)
+
+
+@pytest.fixture
+def websocket(server: Server) -> Iterator[WebSocket]:
+    opened = WebSocket(server)
+    yield opened
+    opened.close()

@@ -62,6 +62,7 @@ BOTH_SIDES = (
 ONCE = (
     "acks.questions_take_no_time",
     "connect.auth_by_function",
+    "connect.disconnected_in_on_connect",
     "connect.refused_without_data",
     "connect.same_namespace_twice",
     "events.event_without_handler",

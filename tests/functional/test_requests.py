@@ -11,11 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.functional.wire import Polling, Session, WebSocket, ask, begin
+from tests.functional.wire import KINDS, Polling, Session, WebSocket, ask, begin
 from tests.support import Server
 
 ROUNDS = 5
-KINDS = {"polling": Polling, "websocket": WebSocket}
 
 _meetings = itertools.count()
 

@@ -1,13 +1,9 @@
-"""``pserve`` with ``use = egg:pyramid_sio``: options, TLS, unix sockets, stopping, reloading."""
+"""``pserve`` with ``use = egg:pyramid_sio``: its options, stopping it, reloading it."""
 
 from __future__ import annotations
 
-import contextlib
 import re
-import socket
-import ssl
 import stat
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,42 +13,13 @@ from signal import SIGKILL, SIGTERM
 from typing import Any
 
 import pytest
-from websockets.sync.client import connect, unix_connect
+from websockets.sync.client import unix_connect
 
 from tests.conftest import Serve
 from tests.functional.conftest import APP
-from tests.functional.scenarios import Scenarios
+from tests.functional.raw import frame, read_frame, read_head, upgrade_request
 from tests.functional.wire import Polling, SessionEnded, WebSocket, ask, begin
-from tests.support import PATIENCE, Server, find_program, free_port, wait_until
-
-
-class Certificate:
-    """A certificate for 127.0.0.1 that is its own authority."""
-
-    def __init__(self, directory: Path) -> None:
-        self.certfile, self.keyfile = directory / "cert.pem", directory / "key.pem"
-        command = [find_program("openssl"), "req", "-x509", "-nodes", "-days", "2"]
-        command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-        command += ["-subj", "/CN=test"]
-        command += ["-addext", "subjectAltName=IP:127.0.0.1"]
-        command += ["-keyout", str(self.keyfile), "-out", str(self.certfile)]
-        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
-        self.pem = self.certfile.read_text()
-
-    def context(self) -> ssl.SSLContext:
-        """For a client that trusts nothing else."""
-        return ssl.create_default_context(cadata=self.pem)
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return Certificate(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="session")
-def tls_server(serve_shared: Callable[..., Server], certificate: Certificate) -> Server:
-    files = {"certfile": certificate.certfile, "keyfile": certificate.keyfile}
-    return serve_shared(server=files)
+from tests.support import PATIENCE, Server, free_port, wait_until
 
 
 @pytest.fixture
@@ -124,204 +91,6 @@ def test_no_access_log_otherwise(server: Server) -> None:
     Polling(server)
 
     assert "GET /" not in server.output
-
-
-# The socket changes hands.
-
-
-def upgrade_request(query: str = "") -> bytes:
-    return (
-        f"GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: x\r\n"
-        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    ).encode()
-
-
-def frame(text: str) -> bytes:
-    """A short masked text frame; its mask happens to change nothing."""
-    data = text.encode()
-    assert len(data) < 126
-    return bytes((0x81, 0x80 | len(data), 0, 0, 0, 0)) + data
-
-
-def read_exactly(sock: socket.socket, length: int) -> bytes:
-    data = b""
-    while len(data) < length:
-        piece = sock.recv(length - len(data))
-        assert piece, f"the connection ended after {data!r}"
-        data += piece
-    return data
-
-
-def read_head(sock: socket.socket) -> str:
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += read_exactly(sock, 1)
-    return head.decode()
-
-
-def read_frame(sock: socket.socket) -> str:
-    opcode, length = read_exactly(sock, 2)
-    assert opcode == 0x81
-    if length == 126:
-        length = int.from_bytes(read_exactly(sock, 2), "big")
-    return read_exactly(sock, length).decode()
-
-
-BEHIND = frame("40") + frame('421["echo","in one piece"]')
-
-
-# In one piece with the request; torn in the header, the mask, the payload, between frames.
-@pytest.mark.parametrize("cut", [0, 1, 3, 7, 8, 11, 20, len(BEHIND)])
-@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_bytes_behind_the_upgrade_request(
-    server: Server, tls_server: Server, certificate: Certificate, tls: bool, cut: int
-) -> None:
-    with (tls_server if tls else server).connect() as sock:
-        raw = certificate.context().wrap_socket(sock, server_hostname="127.0.0.1") if tls else sock
-        raw.sendall(upgrade_request() + BEHIND[:cut])
-        assert read_head(raw).startswith("HTTP/1.1 101 ")
-        assert read_frame(raw).startswith('0{"sid":')
-        raw.sendall(BEHIND[cut:])
-
-        assert read_frame(raw).startswith('40{"sid":')
-        assert read_frame(raw) == '431["in one piece"]'
-        raw.close()
-
-
-# Over TLS the shorter one comes in one record, of which HTTP's buffer holds but a part.
-@pytest.mark.parametrize("length", [12000, 300000])
-@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_long_frame_behind_the_upgrade_request(
-    server: Server, tls_server: Server, certificate: Certificate, tls: bool, length: int
-) -> None:
-    body = b"x" * length
-    text = b'421["echo","' + body + b'"]'
-    long = bytes((0x81, 0xFF)) + len(text).to_bytes(8, "big") + bytes(4) + text
-    with (tls_server if tls else server).connect() as sock:
-        raw = certificate.context().wrap_socket(sock, server_hostname="127.0.0.1") if tls else sock
-        raw.sendall(upgrade_request() + frame("40") + long)
-        read_head(raw)
-        read_frame(raw)
-        read_frame(raw)
-
-        assert read_exactly(raw, 2) == bytes((0x81, 126 if length < 65536 else 127))
-        read_exactly(raw, 2 if length < 65536 else 8)
-        assert read_exactly(raw, length + 7) == b'431["' + body + b'"]'
-        raw.close()
-
-
-@pytest.mark.parametrize("header", ["Content-Length: 100", "Transfer-Encoding: chunked"])
-def test_upgrade_request_with_a_body(serve: Serve, header: str) -> None:
-    server = serve(APP)
-    request = upgrade_request().replace(b"Host: x", b"Host: x\r\n" + header.encode())
-    with server.connect() as raw:
-        raw.sendall(request)
-        assert read_head(raw).startswith("HTTP/1.1 ")
-
-    assert WebSocket(server).handshake
-    assert server.stop() == 0
-    assert "Traceback" not in server.output
-
-
-def test_garbage_behind_the_upgrade_request(server: Server) -> None:
-    with server.connect() as raw:
-        raw.sendall(upgrade_request() + b"\xff" * 100)
-        assert read_head(raw).startswith("HTTP/1.1 101 ")
-        with raw.makefile("rb") as rest:
-            assert b"0{" in rest.read()
-
-    assert WebSocket(server).handshake
-
-
-# TLS.
-
-
-@pytest.mark.parametrize("transport", ["polling", "websocket", "upgrade"])
-@pytest.mark.parametrize(
-    "scenario", ["events.large", "events.thousand_in_order", "binary.mixed_with_text"]
-)
-def test_clients_over_tls(
-    scenarios: Scenarios,
-    tls_server: Server,
-    certificate: Certificate,
-    scenario: str,
-    transport: str,
-) -> None:
-    scenarios(scenario, tls_server.url, transport=transport, ca=certificate.pem)
-
-
-def test_nothing_is_lost_during_an_upgrade_over_tls(
-    scenarios: Scenarios, tls_server: Server, certificate: Certificate
-) -> None:
-    scenarios("upgrade.numbers_both_ways", tls_server.url, transport="polling", ca=certificate.pem)
-
-
-def test_handshake_knows_of_tls(tls_server: Server, certificate: Certificate) -> None:
-    url = f"wss://{tls_server.host}:{tls_server.port}/socket.io/?EIO=4&transport=websocket"
-    with connect(url, ssl=certificate.context(), proxy=None) as client:
-        client.recv(PATIENCE)
-        client.send("40")
-        client.recv(PATIENCE)
-        client.send('421["secure"]')
-
-        assert client.recv(PATIENCE) == "431[true]"
-
-
-@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_client_that_reads_late_gets_all(
-    server: Server, tls_server: Server, certificate: Certificate, tls: bool
-) -> None:
-    """8 MB: far more than the kernel's buffers hold, so that most of it has to be queued."""
-    place = f"{server.host}:{(tls_server if tls else server).port}"
-    with connect(
-        f"{'wss' if tls else 'ws'}://{place}/socket.io/?EIO=4&transport=websocket",
-        ssl=certificate.context() if tls else None,
-        compression=None,
-        max_queue=1,
-        proxy=None,
-    ) as client:
-        client.recv(PATIENCE)
-        client.send("40")
-        client.recv(PATIENCE)
-        client.send('421["flood","piece",80,100000,false]')
-
-        for index in range(80):
-            expected = f'451-["piece",{index},{{"_placeholder":true,"num":0}}]'
-            assert client.recv(PATIENCE) == expected
-            assert client.recv(PATIENCE) == b"x" * 100000
-        assert client.recv(PATIENCE) == '431["done"]'
-
-
-def test_connection_is_closed_behind_its_websocket(
-    tls_server: Server, certificate: Certificate
-) -> None:
-    url = f"wss://{tls_server.host}:{tls_server.port}/socket.io/?EIO=4&transport=websocket"
-    with connect(url, ssl=certificate.context(), proxy=None) as client:
-        client.recv(PATIENCE)
-        started = time.monotonic()
-
-    # The library would have waited ten seconds for the server.
-    assert time.monotonic() - started < 5
-
-
-def test_silent_client_holds_up_nobody(tls_server: Server, certificate: Certificate) -> None:
-    with (
-        tls_server.connect(),
-        tls_server.connect() as sock,
-        certificate.context().wrap_socket(sock, server_hostname="127.0.0.1") as raw,
-    ):
-        raw.sendall(upgrade_request())
-        assert read_head(raw).startswith("HTTP/1.1 101 ")
-
-
-def test_plain_http_to_a_tls_server(tls_server: Server, certificate: Certificate) -> None:
-    with tls_server.connect() as raw:
-        raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        with contextlib.suppress(ConnectionResetError):
-            assert raw.recv(1000) == b""
-
-    test_silent_client_holds_up_nobody(tls_server, certificate)
 
 
 # Unix sockets.

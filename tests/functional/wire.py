@@ -9,16 +9,19 @@ import base64
 import json
 from collections import deque
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any, NamedTuple, Protocol
 
+import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support import PATIENCE, Server
 
 SEPARATOR = "\x1e"
+#: Stands for the first attachment of a packet.
+BLOB = '{"_placeholder":true,"num":0}'
 
 
 class Answer(NamedTuple):
@@ -209,8 +212,10 @@ class WebSocket:
         self.sid: str = self.handshake["sid"]
 
     def send(self, *packets: str | bytes) -> None:
-        for packet in packets:
-            self.socket.send(packet)
+        # Whether a session has ended is what receive() says, over polling too.
+        with suppress(ConnectionClosed):
+            for packet in packets:
+                self.socket.send(packet)
 
     def receive(self) -> str | bytes:
         try:
@@ -223,3 +228,38 @@ class WebSocket:
 
     def is_over(self) -> bool:
         return is_forgotten(self.server, self.sid)
+
+
+KINDS = {"polling": Polling, "websocket": WebSocket}
+
+
+def assert_unknown(answer: Answer) -> None:
+    """The session is over and forgotten."""
+    assert (answer.status, answer.json["code"]) == (400, 1)
+
+
+# Socket.IO on top.
+
+
+def sid_of(packet: str | bytes, head: str) -> str:
+    """The socket's id in the server's CONNECT."""
+    assert isinstance(packet, str)
+    assert packet.startswith(head)
+    payload = json.loads(packet.removeprefix(head))
+    assert list(payload) == ["sid"]
+    assert isinstance(payload["sid"], str)
+    return str(payload["sid"])
+
+
+def enter(session: Session, namespace: str = "/") -> str:
+    """Join a namespace; the socket's id there."""
+    head = "40" if namespace == "/" else f"40{namespace},"
+    session.send(head)
+    return sid_of(session.receive(), head)
+
+
+def assert_closed(session: Session) -> None:
+    """The server closes the session, and says nothing more."""
+    with pytest.raises(SessionEnded):
+        session.receive()
+    assert session.is_over()

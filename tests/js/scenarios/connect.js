@@ -41,6 +41,14 @@ exports.refused_without_data = async (t) => {
   assert.equal(error.data, undefined);
 };
 
+exports.disconnected_in_on_connect = async (t) => {
+  const main = await t.connected();
+  const undecided = main.io.socket("/undecided");
+  const [error] = await t.next(undecided, "connect_error");
+  assert.match(error.message, /disconnected/);
+  assert.equal(await main.emitWithAck("one", "stays"), "stays");
+};
+
 exports.failing_on_connect = async (t) => {
   const [error] = await t.next(t.connect("/broken"), "connect_error");
   assert.equal(error.message, "Internal server error");
