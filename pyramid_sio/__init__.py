@@ -30,6 +30,9 @@ if TYPE_CHECKING:
         EventError as EventError,
     )
     from pyramid_sio.errors import (
+        RateLimited as RateLimited,
+    )
+    from pyramid_sio.errors import (
         SessionClosed as SessionClosed,
     )
     from pyramid_sio.events import SioNamespaceCreated as SioNamespaceCreated
@@ -44,6 +47,7 @@ _HOMES = {
     "ConnectRefused": "errors",
     "DisconnectReason": "errors",
     "EventError": "errors",
+    "RateLimited": "errors",
     "SessionClosed": "errors",
     "SioError": "errors",
     "SioNamespaceCreated": "events",
