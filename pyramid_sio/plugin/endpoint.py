@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
-from pyramid.path import DottedNameResolver
 from zope.interface import implementer
 
 from pyramid_sio.engine.server import EngineServer, EngineSettings
@@ -49,19 +48,17 @@ class Endpoint:
     def __init__(self, registry: Registry, settings: Mapping[str, Any]) -> None:
         self._registry = registry
         values = parse_settings(settings)
-        resolve = DottedNameResolver().maybe_resolve
         self.path: str = values["path"]
         self.serve_client: bool = values["serve_client"]
         self.add_trailing_slash: bool = values["add_trailing_slash"]
         self.cookie: SessionCookie | None = values["cookie"]
         self.http_compression: int | None = values["http_compression"]
         self.per_message_deflate: bool = values["per_message_deflate"]
-        self.allow_request = resolve(values["allow_request"]) if values["allow_request"] else None
+        self.allow_request: Callable[[Request], Any] | None = values["allow_request"]
         #: Called with each request of a client; one may answer by itself.
         self.request_hooks: list[Callable[[Request], Response | None]] = []
         self.origins = OriginPolicy(values["cors_origins"])
-        default = resolve(values["json_default"]) if values["json_default"] else None
-        parser = find_parser(values["parser"], default)
+        parser = find_parser(values["parser"], values["json_default"])
         rooms = find_rooms(values, parser.encoder)
         self.sio = SioServer(
             invoker=Invoker(registry),

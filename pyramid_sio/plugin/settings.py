@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pyramid.exceptions import ConfigurationError
+from pyramid.path import DottedNameResolver
 from pyramid.settings import asbool, aslist
 
 from pyramid_sio.plugin.cookie import parse_cookie
@@ -49,7 +50,7 @@ def seconds(value: Any) -> float:
 def count(value: Any) -> int:
     """A whole number from 1; ``_`` may group its digits."""
     number = int(value)
-    if number < 1:
+    if number < 1 or (isinstance(value, float) and value != number):
         raise ValueError("must be a whole number from 1")
     return number
 
@@ -95,6 +96,19 @@ def origins(value: Any) -> tuple[str, ...]:
         if name != "*" and not _ORIGIN.fullmatch(name):
             raise ValueError(f"{name!r} is no origin; one looks like https://example.com:8443")
     return tuple(name.lower() for name in names)
+
+
+def function(value: Any) -> Callable[..., Any] | None:
+    """A function, or its dotted name; nothing: none."""
+    if value in ("", None):
+        return None
+    try:
+        found = DottedNameResolver(None).maybe_resolve(value)
+    except ImportError as exc:
+        raise ValueError(exc) from exc
+    if not callable(found):
+        raise ValueError("must be a function")
+    return found  # type: ignore[no-any-return]
 
 
 def one_of(*words: str) -> Callable[[Any], str]:
@@ -250,7 +264,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "allow_request",
-        str,
+        function,
         "",
         "Dotted name of a function that gets each opening request and returns False, or a text "
         "that says why, to refuse it.",
@@ -264,7 +278,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "json_default",
-        str,
+        function,
         "",
         "Dotted name of a function that turns objects JSON does not know into ones it does.",
     ),
