@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from threading import Condition
+from threading import Condition, Event
 from typing import Any
 
 import gevent
@@ -21,7 +21,7 @@ from pyramid_sio.sockets.broadcast import Words
 
 logger = logging.getLogger(__name__)
 
-#: How long ``/journal`` waits at most, in seconds.
+#: How long ``/journal`` and whoever stands at a gate wait at most, in seconds.
 PATIENCE = 15
 
 
@@ -45,6 +45,7 @@ class Journal:
 
 
 journal = Journal()
+gates: dict[str, Event] = defaultdict(Event)
 
 
 def select(start: Words, words: dict[str, Any]) -> Any:
@@ -164,9 +165,16 @@ class Main(Noted):
         self.note("end", label)
         return label
 
-    @on("nap beside", ordered=False)
-    def nap_beside(self, seconds: float, label: str) -> str:
-        return self.on_nap(seconds, label)
+    def on_hold(self, gate: str) -> bool:
+        """Wait until somebody opens a gate."""
+        return gates[gate].wait(PATIENCE)
+
+    @on("hold beside", ordered=False)
+    def hold_beside(self, gate: str) -> bool:
+        return self.on_hold(gate)
+
+    def on_open(self, gate: str) -> None:
+        gates[gate].set()
 
     def on_stumble(self, seconds: float) -> int:
         """Slow the first time; tells how often it was called."""

@@ -45,14 +45,14 @@ def server(serve_shared: Callable[..., Server]) -> Server:
 
 @pytest.fixture(scope="session")
 def lively_server(serve_shared: Callable[..., Server]) -> Server:
-    """One whose heartbeat is quick: a ping every 0.3 s, and 0.4 s to answer it."""
-    return serve_shared(ping_interval=0.3, ping_timeout=0.4)
+    """One whose heartbeat is quick: a ping every 0.3 s, and 0.8 s to answer it."""
+    return serve_shared(ping_interval=0.3, ping_timeout=0.8)
 
 
 @pytest.fixture(scope="session")
 def hasty_server(serve_shared: Callable[..., Server]) -> Server:
-    """One that waits for nobody: half a second to enter a namespace, or to upgrade."""
-    return serve_shared(connect_timeout=0.5, upgrade_timeout=0.5)
+    """One that waits for nobody: a second to enter a namespace, or to upgrade."""
+    return serve_shared(connect_timeout=1, upgrade_timeout=1)
 
 
 @pytest.fixture(scope="session")
