@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from greenlet import getcurrent
 from pyramid.interfaces import IDefaultPermission, IRequestFactory, IRootFactory
 from pyramid.request import Request, apply_request_extensions
@@ -49,9 +50,11 @@ class Frame(dict[str, Any]):
 
     def finish(self) -> None:
         """The handler has ended: run what its request wants to have run, and forget it."""
-        request, self.made = self.made, None
-        del self["request"]
-        request._process_finished_callbacks()
+        try:
+            self.made._process_finished_callbacks()
+        finally:
+            self.made = None
+            del self["request"]
 
 
 def make_request(registry: Registry, socket: Namespace) -> Request:
@@ -77,7 +80,11 @@ class Invoker:
         self.registry = registry
 
     def invoke(self, socket: Namespace, func: Callable[..., Any], args: Iterable[Any]) -> Any:
-        """``func(*args)``; whatever it raises goes through, after finished callbacks ran."""
+        """``func(*args)``; whatever it raises goes through, after finished callbacks ran.
+
+        :raises TimeoutError: for a ``gevent.Timeout``, which is no Exception, so that it would
+            end more than the handler
+        """
         worker = getcurrent()
         frame = getattr(worker, "kept", None)
         if frame is None or frame.socket is not None:
@@ -85,6 +92,8 @@ class Invoker:
         frame.socket = socket
         try:
             return func(*args)
+        except gevent.Timeout as timeout:
+            raise TimeoutError(str(timeout)) from timeout
         finally:
             try:
                 if frame.made is not None:
@@ -108,6 +117,8 @@ class Invoker:
         manager.push(frame)
         try:
             return func(*args)
+        except gevent.Timeout as timeout:
+            raise TimeoutError(str(timeout)) from timeout
         finally:
             try:
                 if frame.made is not None:
@@ -137,11 +148,14 @@ class Invoker:
             self.invoke(socket, self._admit, (socket, definition.factory, permission))
 
     def _admit(self, socket: Namespace, factory: Any, permission: str | None) -> None:
+        self._give_context(socket, factory)
+        if permission is not None and not self._may(socket, permission):
+            raise ConnectRefused("Forbidden")
+
+    def _give_context(self, socket: Namespace, factory: Any) -> None:
         factory = factory or self.registry.queryUtility(IRootFactory, default=DefaultRootFactory)
         request = socket.request
         socket.context = request.context = factory(request)
-        if permission is not None and not request.has_permission(permission, socket.context):
-            raise ConnectRefused("Forbidden")
 
     def user_of(self, socket: Namespace) -> Any:
         """Whom the security policy sees in the request the connection was opened with."""
@@ -155,6 +169,8 @@ class Invoker:
         """Does the connection's user have a permission, on the namespace's context?"""
         return bool(self.invoke(socket, self._may, (socket, permission)))
 
-    @staticmethod
-    def _may(socket: Namespace, permission: str) -> Any:
+    def _may(self, socket: Namespace, permission: str) -> Any:
+        if socket.context is None:
+            # The namespace has no permission of its own, so that nobody needed one.
+            self._give_context(socket, None)
         return socket.request.has_permission(permission, socket.context)
