@@ -124,7 +124,7 @@ class Watch:
                 self._sio.of(self.settings.namespace).emit(event, *args)
             except (TypeError, ValueError):
                 # Shown is what the application sends: that must not fail because of it.
-                logger.warning("admins were not told of a %s", event, exc_info=True)
+                logger.warning("admins were not told of %s", event, exc_info=True)
 
     # As an IObserver.
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationError
 
+from pyramid_sio.admin.login import matches
 from pyramid_sio.engine.session import Session
 from pyramid_sio.interfaces import IEndpoint
 from pyramid_sio.sockets.namespace import Namespace
+from tests.support import ROOT
 
 HASH = bcrypt.hashpw(b"sesame", bcrypt.gensalt(4)).decode()
 
@@ -75,3 +78,14 @@ def test_namespace_of_the_application_with_its_name_conflicts() -> None:
     config.include(lambda config: config.add_sio_namespace("/admin", Namespace))
     with pytest.raises(ConfigurationConflictError):
         config.commit()
+
+
+def test_documented_settings_let_in_whom_they_say() -> None:
+    text = (ROOT / "docs" / "admin.rst").read_text(encoding="utf-8")
+    said = dict(re.findall(r"^ {4}sio\.(\w+) = (.*)$", text, re.MULTILINE))
+    (password,) = re.findall(r'hashpw\(b"(\w+)"', text)
+
+    admin = endpoint_of(configured(**said)).admin
+
+    assert admin.settings.production
+    assert matches(password, said["admin_password"])
