@@ -202,7 +202,7 @@ class Client:
                 socket.detach()
                 self.server.observer.refused(socket)
                 if recovery is not None:
-                    recovery.refuse(socket)
+                    recovery.refuse(socket, lost=not self.session.is_open)
                 raise
         except ConnectRefused as refusal:
             self._send_refusal(name, refusal)

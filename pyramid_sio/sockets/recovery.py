@@ -96,9 +96,13 @@ class Recovery:
         else:
             adapter.drop(socket)
 
-    def refuse(self, socket: Namespace) -> None:
-        """A client was not let in."""
-        _adapter_of(socket).drop(socket)
+    def refuse(self, socket: Namespace, *, lost: bool) -> None:
+        """A client was not let in; ``lost``: its connection is gone, so it may try again."""
+        adapter = _adapter_of(socket)
+        if lost and socket.recovered:
+            adapter.keep(socket)
+        else:
+            adapter.drop(socket)
 
 
 def _adapter_of(socket: Namespace) -> IRecoveringAdapter:

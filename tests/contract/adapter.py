@@ -46,6 +46,7 @@ class Member:
         self.out = self
         self.connected = True
         self.user = None
+        self.pid: str | None = None
         self.rooms: frozenset[str] = frozenset((sid,))
         #: Each message with how it was to be sent.
         self.received: list[tuple[Message, bool, bool]] = []
@@ -206,7 +207,9 @@ class AdapterContract:
         got = [sid for sid, member in crowd.sockets.items() if member.received]
         assert got == ["a", "b"]
         ((message, volatile, compress),) = crowd.sockets["a"].received
-        assert message.text == b'2["news",1]'
+        # An adapter may add an offset.
+        assert message.text is not None
+        assert message.text.startswith(b'2["news",1')
         assert (volatile, compress) == (False, True)
 
     def test_encoded_once(self, crowd: Crowd) -> None:
