@@ -13,6 +13,8 @@ ROUTE_NAME = "pyramid_sio"
 def includeme(config: Configurator) -> None:
     """Add the endpoint, ``request.sio``, and directives that begin with ``add_sio_``.
 
+    A second time does nothing, also after what was added the first time has been committed.
+
     :raises ConfigurationError: one of the ``sio.*`` settings is wrong
     """
     from pyramid.events import ApplicationCreated
@@ -23,6 +25,8 @@ def includeme(config: Configurator) -> None:
     from pyramid_sio.plugin.endpoint import Endpoint
     from pyramid_sio.plugin.views import EndpointView
 
+    if config.registry.queryUtility(IEndpoint) is not None:
+        return
     endpoint = Endpoint(config.registry, config.get_settings())
     config.registry.registerUtility(endpoint, IEndpoint)
     config.add_directive("add_sio_namespace", add_sio_namespace)

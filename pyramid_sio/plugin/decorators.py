@@ -47,7 +47,9 @@ class sio_namespace:  # noqa: N801 - a decorator, named like Pyramid's own
     def __call__(self, wrapped: _C) -> _C:
         def callback(context: Any, name: str, ob: Any) -> None:
             config = context.config.with_package(info.module)
-            config.add_sio_namespace(self._path, ob, **self._options)
+            # Where the class is, so that a conflict names it.
+            where = {"_info": info.codeinfo}
+            config.add_sio_namespace(self._path, ob, **self._options, **where)
 
         info = self.venusian.attach(
             wrapped, callback, category=self._category, depth=self._depth + 1
