@@ -307,7 +307,7 @@ SETTINGS: tuple[Setting, ...] = (
         "parser",
         str,
         "json",
-        "How packets are written: json, msgpack, or a dotted name (see parsers). Clients must be "
+        "How packets are written: json, msgpack, or a dotted name of a parser. Clients must be "
         "told the same; they cannot ask.",
     ),
     Setting(
