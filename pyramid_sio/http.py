@@ -17,6 +17,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import gevent
 from gevent.event import Event
@@ -96,6 +97,14 @@ class Head:
         return self.get("content-type")
 
 
+def _check_path(url: str) -> None:
+    """:raises ValueError: its path is not UTF-8, which Pyramid takes for an error of its own"""
+    try:
+        unquote_to_bytes(url.partition("?")[0]).decode()
+    except UnicodeDecodeError:
+        raise ValueError("a path that is not UTF-8") from None
+
+
 class Body(Input):  # type: ignore[misc]
     """The body of a request; does not go on for ever if the application leaves it alone.
 
@@ -163,6 +172,8 @@ class Handler(WSGIHandler):  # type: ignore[misc]
                 raise ValueError(f"more than {LONGEST_HEAD} bytes of headers")
         head = self.headers = Head(b"".join(lines))
         self.command, self.path, self.request_version = head.method, head.url, head.version
+        if "%" in head.url:
+            _check_path(head.url)
         self.close_connection = not head.keeps_alive
         length = head.get("content-length")
         self.content_length = None if length is None else int(length)

@@ -27,13 +27,14 @@ class OriginPolicy:
 
     def __init__(self, allowed: Sequence[str]) -> None:
         self._any = "*" in allowed
-        self._allowed = frozenset(_without_port(origin) for origin in allowed)
-        self._below = tuple(_pattern(origin) for origin in self._allowed if "*." in origin)
+        origins = [_without_port(origin) for origin in allowed]
+        self._allowed = frozenset(origin for origin in origins if "*" not in origin)
+        self._below = tuple(_pattern(origin) for origin in origins if "*." in origin)
 
     @property
     def cross_origin(self) -> bool:
         """May pages of other sites connect at all?"""
-        return bool(self._allowed)
+        return bool(self._any or self._allowed or self._below)
 
     def check(self, request: Request) -> None:
         """Refuse a page that may not connect. Programs send no origin; they may.

@@ -63,9 +63,8 @@ class Main(Noted):
     def on_fail(self, text: str) -> None:
         raise RuntimeError(text)
 
-    def on_whoami(self) -> str | None:
-        identity: str | None = self.request.authenticated_userid
-        return identity
+    def on_whoami(self) -> str:
+        return self.request.authenticated_userid or "nobody"
 
     def on_note(self, *entry: Any) -> None:
         self.note(*entry)

@@ -123,6 +123,10 @@ class Site:
         count: int = self.ask("/sessions")
         return count - 2
 
+    def wait_sessions(self, count: int) -> None:
+        """Wait until there are no more than ``count`` sessions."""
+        wait_until(lambda: self.sessions <= count, what=f"no more than {count} sessions")
+
     # What the system tells.
 
     def _status(self, key: str) -> float:
