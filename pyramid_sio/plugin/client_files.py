@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from pyramid.response import Response
 
+from pyramid_sio.plugin.responses import best_encoding
+
 if TYPE_CHECKING:
     from pyramid.request import Request
 
@@ -67,7 +69,7 @@ def client_file(name: str, request: Request) -> Response:
         response.cache_control = "public, max-age=31536000, immutable"
     else:
         response.cache_control = "public, max-age=0"
-    if "Accept-Encoding" in request.headers and "gzip" in request.accept_encoding:
+    if best_encoding(request, ("gzip",)) is not None:
         response.body = _packed(body)
         response.content_encoding = "gzip"
     return response

@@ -18,7 +18,7 @@ from pyramid_sio.engine.transports.polling import PollingTransport
 from pyramid_sio.errors import LimitExceeded, ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pyramid.request import Request
     from websockets.extensions import Extension
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 _READ_SIZE = 65536
 
 
+def best_encoding(request: Request, known: Sequence[str]) -> str | None:
+    """Which of these encodings the client likes best; None: it named none of them."""
+    if "HTTP_ACCEPT_ENCODING" not in request.environ:
+        return None
+    offers = request.accept_encoding.acceptable_offers(known)
+    return offers[0][0] if offers else None
+
+
 class PayloadResponse(Response):  # type: ignore[misc]
     """Packets for a polling client; made once the body is known."""
 
@@ -39,10 +47,9 @@ class PayloadResponse(Response):  # type: ignore[misc]
 
     def compress_for(self, request: Request, body: bytes) -> None:
         """Compress ``body`` in the way the client likes best, if it likes any."""
-        offers = request.accept_encoding.acceptable_offers(("gzip", "deflate"))
-        if not offers or "Accept-Encoding" not in request.headers:
+        name = best_encoding(request, ("gzip", "deflate"))
+        if name is None:
             return
-        name = offers[0][0]
         # zlib's format is what HTTP calls deflate; 16 more bits ask for gzip's.
         self.body = zlib.compress(body, wbits=31 if name == "gzip" else 15)
         self.content_encoding = name

@@ -57,10 +57,15 @@ class Site:
     def raw(self, sid: str | None = None, **options: Any) -> Response:
         """A request of the protocol, and the answer as it is: WebTest takes encodings off.
 
-        :param options: those of ``Request.blank``
+        :param options: those of ``Request.blank``, and ``query``, which adds to the query string
         """
-        response: Response = Request.blank(self.url(sid), **options).get_response(self.app)
-        return response
+        request = Request.blank(self.url(sid, **options.pop("query", {})), **options)
+        started: list[Any] = []
+        body = b"".join(self.app(request.environ, lambda *args: started.extend(args)))
+        if not started:
+            # The connection was taken over.
+            return Response(status=101)
+        return Response(body, status=started[0], headerlist=started[1])
 
     def open(self, **options: Any) -> Client:
         """A new session."""

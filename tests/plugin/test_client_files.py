@@ -1,35 +1,104 @@
-"""The served client, where it cannot be: how it is served is tested with a real server."""
-
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Iterator
 
 import pytest
-from pyramid.request import Request
 
 from pyramid_sio.plugin import client_files
+from pyramid_sio.plugin.client_files import NAMES, client_version
+from tests.plugin.conftest import NewSite, Site
+
+VERSION = "4.99.1"
 
 
-@pytest.fixture(autouse=True)
-def forget_what_was_loaded() -> Iterator[None]:
-    client_files.client_version.cache_clear()
-    yield
-    client_files.client_version.cache_clear()
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    """A client whose files are known; empty them and there is none."""
+    found = {name: f"contents of {name} ü ".encode() * 50 for name in NAMES}
+    found["VERSION"] = f"{VERSION}\n".encode()
+    monkeypatch.setattr(client_files, "_load", found.get)
+    client_version.cache_clear()
+    yield found
+    client_version.cache_clear()
 
 
-@pytest.mark.parametrize("missing", [frozenset(("VERSION",)), client_files.NAMES])
-def test_missing_client(monkeypatch: pytest.MonkeyPatch, missing: frozenset[str]) -> None:
-    monkeypatch.setattr(client_files, "_load", lambda name: None if name in missing else b"4.0.0")
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_each_file(site: Site, files: dict[str, bytes], name: str) -> None:
+    response = site.web.get(f"/socket.io/{name}")
+    kind = "json" if name.endswith(".map") else "javascript"
+    assert response.headers["Content-Type"] == f"application/{kind}; charset=utf-8"
+    assert response.headers["ETag"] == f'"{VERSION}"'
+    assert response.headers["Cache-Control"] == "public, max-age=0"
+    assert response.headers["Vary"] == "Accept-Encoding"
+    assert response.body == files[name]
 
-    answer = client_files.client_file("socket.io.js", Request.blank("/socket.io/socket.io.js"))
 
-    assert answer.status_int == 404
-    assert answer.content_type == "text/plain"
-    assert "npm" in answer.text
-    assert "cache-control" not in answer.headers
+@pytest.mark.parametrize("tag", [f'"{VERSION}"', f'W/"{VERSION}"', f'"x", "{VERSION}"'])
+def test_not_sent_again(site: Site, files: dict[str, bytes], tag: str) -> None:
+    response = site.web.get("/socket.io/socket.io.js", headers={"If-None-Match": tag}, status=304)
+    assert response.body == b""
+    assert response.headers["ETag"] == f'"{VERSION}"'
 
 
-def test_version_of_a_missing_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_files, "_load", lambda name: None)
+def test_sent_again_after_an_update(site: Site, files: dict[str, bytes]) -> None:
+    site.web.get("/socket.io/socket.io.js", headers={"If-None-Match": '"4.0.0"'}, status=200)
 
-    assert client_files.client_version() is None
+
+def test_kept_for_ever_by_whom_names_the_version(site: Site, files: dict[str, bytes]) -> None:
+    response = site.web.get(f"/socket.io/socket.io.js?v={VERSION}")
+    assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+class TestEncoding:
+    @pytest.fixture
+    def path(self) -> str:
+        return "/socket.io/socket.io.min.js"
+
+    @pytest.mark.parametrize("accept", ["gzip", "br, gzip;q=0.5", "deflate, gzip", "*"])
+    def test_compressed(self, site: Site, files: dict[str, bytes], path: str, accept: str) -> None:
+        site.path = path
+        response = site.raw(headers={"Accept-Encoding": accept})
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(response.body) == files["socket.io.min.js"]
+
+    @pytest.mark.parametrize("accept", [None, "", "identity", "br", "gzip;q=0"])
+    def test_as_it_is(
+        self, site: Site, files: dict[str, bytes], path: str, accept: str | None
+    ) -> None:
+        site.path = path
+        headers = {} if accept is None else {"Accept-Encoding": accept}
+        response = site.raw(headers=headers)
+        assert "Content-Encoding" not in response.headers
+        assert response.body == files["socket.io.min.js"]
+
+
+@pytest.mark.parametrize("name", ["VERSION", "LICENSE", "socket.io.js.bak", "x/socket.io.js", ""])
+def test_nothing_else(site: Site, files: dict[str, bytes], name: str) -> None:
+    response = site.web.get(f"/socket.io/{name}", expect_errors=True)
+    assert response.json == {"code": 0, "message": "Transport unknown"}
+
+
+def test_turned_off(new_site: NewSite, files: dict[str, bytes]) -> None:
+    site = new_site(serve_client="false")
+    assert site.web.get("/socket.io/socket.io.js", status=400).json["code"] == 0
+
+
+def test_a_copy_without_the_client_says_how_to_get_it(site: Site, files: dict[str, bytes]) -> None:
+    files.clear()
+    response = site.web.get("/socket.io/socket.io.js", status=404)
+    assert response.headers["Content-Type"] == "text/plain; charset=UTF-8"
+    assert "make demo" in response.text
+    assert client_version() is None
+
+
+def test_what_is_on_the_disk() -> None:
+    """The real folder: each file is there or none is, and maps are JSON."""
+    client_version.cache_clear()
+    found = {name: client_files._load(name) for name in NAMES}
+    assert len({body is None for body in found.values()}) == 1
+    assert (client_version() is None) == (None in found.values())
+    for name, body in found.items():
+        if body is not None and name.endswith(".map"):
+            assert json.loads(body)["version"] == 3
