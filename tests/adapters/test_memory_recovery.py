@@ -223,3 +223,24 @@ def test_direct_events_reach_whoever_the_client_is_now(crowd: Crowd) -> None:
 
     assert len(recovered.missed) == 2
     assert len(again.received) == 1
+
+
+def test_a_room_left_is_left(crowd: Crowd) -> None:
+    member = enter(crowd, "a", "left", "kept")
+    member.leave("left")
+    lose(crowd, member)
+    crowd.adapter.broadcast(PACKET, Target(frozenset(("left",))), Flags())
+
+    recovered, _ = come_back(crowd, member)
+
+    assert (recovered.rooms, list(recovered.missed)) == ({"kept"}, [])
+
+
+def test_one_chance(crowd: Crowd) -> None:
+    member = enter(crowd, "a")
+    lose(crowd, member)
+    mark = crowd.adapter._kept.offset.partition(".")[0]  # type: ignore[attr-defined]
+
+    # No client has an offset that was never given.
+    assert come_back(crowd, member, f"{mark}.99")[0] is None
+    assert come_back(crowd, member)[0] is None
