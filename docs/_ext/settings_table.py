@@ -15,7 +15,9 @@ class SettingsTable(SphinxDirective):
         lines: list[str] = []
         for setting in SETTINGS:
             default = f"``{setting.default}``" if setting.default else "(empty)"
-            lines += [f"``{PREFIX}{setting.name}``, by default {default}", f"   {setting.why}", ""]
+            # Written for people who read an ini file: a star is a star.
+            why = setting.why.replace("*", r"\*")
+            lines += [f"``{PREFIX}{setting.name}``, by default {default}", f"   {why}", ""]
         container = nodes.container()
         self.state.nested_parse(StringList(lines, source=__file__), self.content_offset, container)
         return list(container.children)
