@@ -185,6 +185,7 @@ class Site:
         before = self.memory
         Path(f"/proc/{self.server.pid}/clear_refs").write_text("5")
         yield
+        assert self.server.is_running, f"the server ended with {self.server.wait()}:\n{self.log}"
         peak = self.peak
         self._figures.append((name, before, peak))
         self.witness.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -320,3 +321,24 @@ def test_large_frames_and_heartbeats_at_once(hasty_site: Site) -> None:
             client.wire.send(data)
             assert client.text() == "431[[900000]]"
         assert client.ask("echo", 1) == [1]
+
+
+def test_descriptors_run_out_and_come_back(
+    build_site: Callable[..., Site], watch: Callable[[Site], Site]
+) -> None:
+    """Whoever is in stays in, and whoever comes later gets in once there is room again."""
+    site = watch(build_site())
+    site.may_raise = True
+    with WebSocket(site.server) as client:
+        client.enter()
+        limit = site.descriptors + 20
+        before = resource.prlimit(site.server.pid, resource.RLIMIT_NOFILE)
+        with ExitStack() as connections, site.witness.between_rounds:
+            resource.prlimit(site.server.pid, resource.RLIMIT_NOFILE, (limit, before[1]))
+            for _ in range(60):
+                connections.enter_context(Wire(site.server))
+            for number in range(50):
+                assert client.ask("echo", number) == [number]
+        site.witness.check()
+        resource.prlimit(site.server.pid, resource.RLIMIT_NOFILE, before)
+    site.expect_log("Too many open files")
