@@ -34,16 +34,24 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def build_site(
     tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[Callable[..., Site]]:
-    """Starts sites that last as long as the session."""
+    """Starts sites that last as long as the session.
+
+    One that is not ``measured`` runs without coverage: for loads that would take minutes with it,
+    and for figures that mean something.
+    """
     figures = pytestconfig.stash.setdefault(_FIGURES, [])
     with ExitStack() as running:
 
-        def build(server: dict[str, object] | None = None, **sio: object) -> Site:
+        def build(
+            server: dict[str, object] | None = None, *, measured: bool = True, **sio: object
+        ) -> Site:
             ini = tmp_path_factory.mktemp("attacks") / "server.ini"
             values = {f"sio.{key}": value for key, value in sio.items()}
-            program = Server(
-                APP, ini, server={"shutdown_timeout": 1, **(server or {})}, settings=values
-            )
+            options = {"shutdown_timeout": 1, **(server or {})}
+            with pytest.MonkeyPatch.context() as patch:
+                if not measured:
+                    patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+                program = Server(APP, ini, server=options, settings=values)
             running.enter_context(closing(program))
             program.wait_ready()
             return running.enter_context(closing(Site(program, figures)))
@@ -66,6 +74,12 @@ def watch(request: pytest.FixtureRequest) -> Iterator[Callable[[Site], Site]]:
 @pytest.fixture(scope="session")
 def shared_site(build_site: Callable[..., Site]) -> Site:
     return build_site()
+
+
+@pytest.fixture(scope="session")
+def bare_site(build_site: Callable[..., Site]) -> Site:
+    """The same, not measured."""
+    return build_site(measured=False)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ class Witness(threading.Thread):
         self.failure: BaseException | None = None
 
     def run(self) -> None:
-        while not self._stopping.wait(0.05):
+        while not self._stopping.wait(0.1):
             with self.between_rounds:
                 if self.failure is None:
                     self._round()

@@ -88,16 +88,32 @@ def test_packet_that_may_not_come_closes_the_connection(site: Site, packet: str)
         client.enter()
         client.send(f"4{packet}")
         assert client.close_code() == 1005
-    site.provoke(lambda: attack_over_polling(site, f"4{packet}"), "protocol violation")
-
-
-def attack_over_polling(site: Site, packet: str) -> None:
-    """The same by POST: the poll that follows brings the end, the next finds nothing."""
+    # The same by POST: the poll that follows brings the end, the next finds nothing.
     polling = Polling(site.server)
     polling.enter()
-    assert polling.post(packet).status == 200
+    assert polling.post(f"4{packet}").status == 200
     assert polling.get().text == "1"
     assert polling.get().status == 400
+
+
+@pytest.mark.parametrize(
+    ("packet", "words"),
+    [
+        ("47", "unknown Socket.IO packet type"),
+        ("42[", "not JSON"),
+        ('42["connect"]', "EVENT with data it may not have"),
+        ('44{"message":"no"}', "a client does not send CONNECT_ERROR"),
+        ("41/catch,", "a disconnect from a namespace that was not joined"),
+    ],
+)
+def test_log_names_the_rule(site: Site, packet: str, words: str) -> None:
+    def attack() -> None:
+        with WebSocket(site.server) as client:
+            client.enter()
+            client.send(packet)
+            assert client.close_code() == 1005
+
+    site.provoke(attack, "protocol violation", words)
 
 
 @pytest.mark.parametrize(

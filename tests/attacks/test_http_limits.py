@@ -413,12 +413,12 @@ def test_pipelined_requests_of_one_client_are_answered_in_order(site: Site) -> N
 
 @pytest.fixture(scope="module")
 def shared_impatient_site(build_site: Callable[..., Site]) -> Site:
-    return build_site(server={"idle_timeout": 1})
+    return build_site(server={"idle_timeout": 0.5})
 
 
 @pytest.fixture
 def impatient_site(shared_impatient_site: Site, watch: Callable[[Site], Site]) -> Site:
-    """One that waits a second for a request, and for taking an answer."""
+    """One that waits half a second for a request, and for taking an answer."""
     return watch(shared_impatient_site)
 
 

@@ -28,9 +28,15 @@ HANDSHAKES = 10_000
 
 
 @pytest.fixture
+def site(bare_site: Site, watch: Callable[[Site], Site]) -> Site:
+    """The server with its default settings, watched; not measured."""
+    return watch(bare_site)
+
+
+@pytest.fixture
 def fresh_site(build_site: Callable[..., Site], watch: Callable[[Site], Site]) -> Site:
     """A server of the test's own: its memory has seen nothing yet."""
-    return watch(build_site())
+    return watch(build_site(measured=False))
 
 
 def flood(site: Site, room: str, *, megabytes: int, volatile: bool = False) -> None:
@@ -72,7 +78,7 @@ def test_300_megabytes_to_a_poller_that_never_takes_its_answer(
     build_site: Callable[..., Site], watch: Callable[[Site], Site]
 ) -> None:
     """One answer is under way, one outbox full: then it is over, for the connection too."""
-    site = watch(build_site(server={"idle_timeout": 2}))
+    site = watch(build_site(server={"idle_timeout": 2}, measured=False))
     site.bound = 2 * OUTBOX + 24
     victim = Polling(site.server)
     victim.post('40{"name":"never-takes"}')
@@ -181,7 +187,7 @@ def test_abandoned_handshakes(
     build_site: Callable[..., Site], watch: Callable[[Site], Site]
 ) -> None:
     """Ten thousand: the session of each is small, and gone when its heartbeat fails."""
-    site = watch(build_site(ping_interval=5, ping_timeout=5))
+    site = watch(build_site(ping_interval=4, ping_timeout=4, measured=False))
     site.bound = 64
     opening = head("GET", f"{PATH}?EIO=4&transport=polling")
     upgrade = (
@@ -327,7 +333,7 @@ def test_descriptors_run_out_and_come_back(
     build_site: Callable[..., Site], watch: Callable[[Site], Site]
 ) -> None:
     """Whoever is in stays in, and whoever comes later gets in once there is room again."""
-    site = watch(build_site())
+    site = watch(build_site(measured=False))
     site.may_raise = True
     with WebSocket(site.server) as client:
         client.enter()
