@@ -37,6 +37,19 @@ OPTIONS = frozenset(
 )
 
 
+def _octal(text: str) -> int:
+    return int(text, 8)
+
+
+_NUMBERS: dict[str, Callable[[str], float]] = {
+    "port": int,
+    "unix_socket_perms": _octal,
+    "backlog": int,
+    "shutdown_timeout": float,
+    "idle_timeout": float,
+}
+
+
 def server_factory(
     global_conf: dict[str, str] | None = None, **options: str
 ) -> Callable[[Any], None]:
@@ -53,6 +66,11 @@ def server_factory(
         raise SystemExit(f"[server:main]: unknown {', '.join(sorted(unknown))}; known: {known}")
     # What is raised once pserve has called us is said, but its exit status is 0 then.
     tls_files(options.get("certfile", ""), options.get("keyfile", ""))
+    for name, convert in _NUMBERS.items():
+        try:
+            convert(options.get(name, "0"))
+        except ValueError as exc:
+            raise SystemExit(f"[server:main]: {name} = {options[name]}: {exc}") from None
 
     def serve(app: Any) -> None:
         server = make_server(app, **options)
@@ -92,7 +110,7 @@ def make_server(
     tls = tls_files(certfile, keyfile)
     listener: Any = (host, int(port))
     if unix_socket:
-        listener = listen_on_unix_socket(unix_socket, int(unix_socket_perms, 8), int(backlog))
+        listener = listen_on_unix_socket(unix_socket, _octal(unix_socket_perms), int(backlog))
     log = logging.getLogger("pyramid_sio.access")
     return HttpServer(
         listener,
