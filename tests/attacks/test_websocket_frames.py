@@ -279,7 +279,7 @@ def push(client: WebSocket, parts: Iterator[bytes]) -> int:
 @pytest.mark.parametrize("size", [100, 60_000, 900_000])
 def test_endless_fragments(site: Site, size: int) -> None:
     """180 MB of them, of which a megabyte is collected at most."""
-    site.bound = 24
+    site.bound = 40
     with entered(site) as client:
         piece = frame(CONTINUATION, bytes(size), fin=False)
         piece *= max(1, 65_536 // len(piece))
