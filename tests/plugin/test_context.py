@@ -265,19 +265,20 @@ class TestInDispatchers:
         )
         assert seen == [None]
 
-    def test_after_a_failure(self, invoker: Invoker, socket: Any) -> None:
+    @pytest.mark.parametrize("error", [ValueError(), gevent.Timeout(1)])
+    def test_after_a_failure(self, invoker: Invoker, socket: Any, error: BaseException) -> None:
         seen: list[Any] = []
 
         def fail() -> None:
             seen.append(get_current_request())
-            raise ValueError
+            raise error
 
         def handler() -> None:
             seen.append(get_current_request())
 
-        self.run((invoker.invoke, socket, fail, ()), (invoker.invoke, socket, handler, ()))
-        assert len(seen) == 2
-        assert seen[0] is not seen[1]
+        handle = (invoker.invoke, socket, handler, ())
+        self.run(handle, (invoker.invoke, socket, fail, ()), handle)
+        assert len({id(request) for request in seen}) == 3
 
     def test_one_inside_of_another(self, invoker: Invoker, socket: Any) -> None:
         other = Socket(invoker)

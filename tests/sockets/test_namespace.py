@@ -178,6 +178,18 @@ class TestCallback:
         session.run()
         assert answers == []
 
+    def test_nobody_is_waited_for_who_is_gone(self, site: Site) -> None:
+        session, socket = site.connect()
+        session.lose()
+        session.run()
+        answers: list[Any] = []
+        socket.emit("question", callback=answers.append)
+        socket.timeout(5).emit("question", callback=lambda error: answers.append(error))
+        assert session.live_timers == 0
+        session.run()
+        (error,) = answers
+        assert isinstance(error, AckTimeout)
+
     def test_one_that_fails(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
         session, socket = site.connect()
         socket.emit("question", callback=lambda: 1 / 0)
