@@ -228,6 +228,12 @@ class TestCallback:
         func(*args)
         assert answers == [None, [1, 2]]
 
+    def test_one_that_fails_is_logged(self, crowd: Crowd, caplog: pytest.LogCaptureFixture) -> None:
+        crowd.site.sio.to("nobody").emit("question", callback=lambda error, responses: 1 / 0)
+        ((func, args),) = crowd.site.spawned
+        func(*args)
+        assert "ZeroDivisionError" in caplog.text
+
     def test_some_are_missing(self, crowd: Crowd) -> None:
         answers: list[Any] = []
         crowd.a.broadcast.timeout(5).emit("question", callback=lambda *args: answers.extend(args))
