@@ -126,6 +126,8 @@ def test_two_people_talk(
     ada.say("hello")
     grace.sees("hello")
     grace.say("hello yourself")
+    # What two people say at once may arrive in either order.
+    ada.sees("hello", "hello yourself")
     ada.say("and goodbye")
     for guest in (ada, grace):
         guest.sees("hello", "hello yourself", "and goodbye")
