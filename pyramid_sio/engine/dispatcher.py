@@ -155,7 +155,16 @@ class Dispatcher:
             self.running -= 1
             return False
         self._idle.append(worker)
-        self._hub.switch()
+        while worker in self._idle:
+            try:
+                self._hub.switch()
+            except GreenletExit:
+                self._idle.remove(worker)
+                self.running -= 1
+                return False
+            except (Exception, gevent.Timeout):
+                # A time-out, say, that a handler started and never cancelled.
+                logger.debug("dropped what an earlier handler left behind", exc_info=True)
         return True
 
     def give_back(self, lane: Lane) -> None:

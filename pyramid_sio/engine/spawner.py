@@ -8,11 +8,15 @@ start: Pyramid's stack of current requests is made anew in every greenlet that l
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import gevent
+from greenlet import GreenletExit
+
+logger = logging.getLogger(__name__)
 
 #: Greenlets kept for the next connections; those beyond end when they are done.
 KEPT_IDLE = 64
@@ -29,7 +33,7 @@ class Spawner:
         if self._idle:
             runner = self._idle.pop()
             runner.task = (func, args)
-            gevent.get_hub().loop.run_callback(runner.switch)
+            gevent.get_hub().loop.run_callback(runner.wake)
         else:
             runner = _Runner(self._idle)
             runner.task = (func, args)
@@ -44,6 +48,12 @@ class _Runner(gevent.Greenlet):  # type: ignore[misc]
         super().__init__()
         self.task: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
         self._idle_runners = idle
+        self._waits = False
+
+    def wake(self) -> None:
+        """In the loop: it has a task; harmless if it has begun already."""
+        if self._waits:
+            self.switch()
 
     def _run(self) -> None:
         hub = gevent.get_hub()
@@ -51,10 +61,27 @@ class _Runner(gevent.Greenlet):  # type: ignore[misc]
             (func, args), self.task = self.task, None
             try:
                 func(*args)
-            except Exception:  # noqa: BLE001 - the top of a greenlet
+            except (Exception, gevent.Timeout):  # noqa: BLE001 - the top of a greenlet
                 hub.handle_error(self, *sys.exc_info())
             # Nothing of the connection may live on in this frame.
             del func, args
             if len(self._idle_runners) < KEPT_IDLE:
                 self._idle_runners.append(self)
+                self._wait(hub)
+
+    def _wait(self, hub: Any) -> None:
+        """Wait until taken out of ``idle``, whatever else comes.
+
+        A task may have left something behind that throws into its greenlet later: a time-out
+        that nobody cancelled. It is late, and meant for nobody who is here now.
+        """
+        self._waits = True
+        while self in self._idle_runners:
+            try:
                 hub.switch()
+            except GreenletExit:
+                if self in self._idle_runners:
+                    self._idle_runners.remove(self)
+            except (Exception, gevent.Timeout):
+                logger.debug("dropped what an earlier connection left behind", exc_info=True)
+        self._waits = False

@@ -389,3 +389,34 @@ class TestIdle:
         assert not pool.wait_idle(0.02)
         gate.set()
         finish(pool)
+
+
+def test_what_a_handler_left_running_hits_no_later_one(
+    pool: Dispatcher, new_lane: Callable[[], Lane]
+) -> None:
+    """A time-out that was started and never cancelled comes while its dispatcher is parked."""
+    fired, greenlets = Event(), list[Any]()
+
+    def leave_timeout() -> None:
+        gevent.Timeout.start_new(0.001)
+        gevent.get_hub().loop.timer(0.002).start(fired.set)
+        greenlets.append(gevent.getcurrent())
+
+    pool.submit(new_lane(), leave_timeout, ())
+    assert fired.wait(PATIENCE)
+    for _ in range(2):
+        pool.submit(new_lane(), lambda: greenlets.append(gevent.getcurrent()), ())
+        finish(pool)
+    assert greenlets == greenlets[:1] * 3
+    assert pool.running == 1
+
+
+def test_a_parked_dispatcher_can_be_killed(pool: Dispatcher, new_lane: Callable[[], Lane]) -> None:
+    greenlets = list[Any]()
+    pool.submit(new_lane(), lambda: greenlets.append(gevent.getcurrent()), ())
+    finish(pool)
+    gevent.get_hub().loop.run_callback(greenlets[0].throw, GreenletExit)
+    until(lambda: pool.running == 0)
+    pool.submit(new_lane(), lambda: greenlets.append(gevent.getcurrent()), ())
+    finish(pool)
+    assert greenlets[1] is not greenlets[0]

@@ -73,3 +73,18 @@ def test_keeps_no_more_than_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
     go_on.set()
     gevent.joinall(greenlets, timeout=PATIENCE, count=2)
     assert sum(greenlet.dead for greenlet in greenlets) == 2
+
+
+def test_what_a_task_left_running_hits_no_later_one() -> None:
+    """A time-out that was started and never cancelled comes while the greenlet has no task."""
+    spawn, fired = Spawner(), Event()
+
+    def leave_timeout() -> None:
+        gevent.Timeout.start_new(0.001)
+        gevent.get_hub().loop.timer(0.002).start(fired.set)
+
+    run_later = spawn(leave_timeout)
+    assert fired.wait(PATIENCE)
+    gevent.idle()
+    assert run(spawn) is run_later
+    assert run(spawn) is run_later
