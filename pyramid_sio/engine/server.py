@@ -178,13 +178,14 @@ class EngineServer:
     ) -> None:
         """A WebSocket that names ``session`` wants to take over, if it may."""
         transport = WebSocketTransport(self, sock, extensions)
-        transport.send_head(head)
         if self.settings.allow_upgrades and session.connection.admit_candidate():
             Candidate(session, transport)
+            transport.send_head(head)
             transport.start(leftover)
         else:
             # The specification wants it accepted and closed, and the session left alone.
             transport.receiver = Rejected()
+            transport.send_head(head)
             transport.finish(DisconnectReason.FORCED_CLOSE)
 
     def _new_session(self, handshake: IHandshake) -> Session:

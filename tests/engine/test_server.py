@@ -204,3 +204,44 @@ def test_repr_counts_sessions(
     engine: EngineServer, polling: Session, new_wire: Callable[..., Wire]
 ) -> None:
     assert repr(engine) == "<EngineServer with 1 sessions>"
+
+
+class TestAClientThatIsGoneBeforeTheAnswer:
+    """It reset its connection while the request was answered, so the first send fails.
+
+    A watcher that is started on a closed descriptor makes libev abort the process.
+    """
+
+    def gone(self) -> Wire:
+        wire = Wire()
+        wire.client.close()
+        return wire
+
+    def test_opening(self, engine: EngineServer) -> None:
+        wire = self.gone()
+        session = engine.open_websocket(FakeHandshake(), wire.server, head=b"x", leftover=b"\x81")
+        until(lambda: not session.is_open)
+        assert heard(session).reasons == [DisconnectReason.TRANSPORT_CLOSE]
+        assert not engine.sessions
+        assert not engine.leaving
+
+    def test_upgrading(self, engine: EngineServer, polling: Session) -> None:
+        engine.open_candidate(polling, self.gone().server, head=b"x")
+        until(lambda: polling.candidate is None)
+        assert polling.is_open
+        assert polling.connection.admit_candidate()
+
+    def test_upgrading_what_takes_no_upgrade(
+        self, engine: EngineServer, websocket: Session
+    ) -> None:
+        engine.open_candidate(websocket, self.gone().server, head=b"x")
+        gevent.idle()
+        assert websocket.is_open
+        assert not engine.leaving
+
+    def test_closing(self, engine: EngineServer) -> None:
+        wire = Wire()
+        session = engine.open_websocket(FakeHandshake(), wire.server)
+        wire.client.close()
+        session.close()
+        assert not engine.leaving

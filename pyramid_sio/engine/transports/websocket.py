@@ -114,6 +114,9 @@ class WebSocketTransport:
 
     def start(self, leftover: bytes) -> None:
         """Begin to read. ``leftover`` is what arrived together with the request."""
+        if self._over:
+            # Sending the answer has failed; libev ends the process over a closed descriptor.
+            return
         self._watcher.start(self._on_readable)
         if leftover:
             self._receive(leftover)
@@ -358,8 +361,8 @@ class WebSocketTransport:
         if self._queue is not None and frame is not None:
             self._queue.append(frame)
             self._queued += len(frame)
-        elif frame is not None:
-            self._write(frame)
+        elif frame is not None and not self._write(frame):
+            return
         self._engine.leaving.add(self)
         self._engine.wheel.call_later(patience, self._close)
         self.resume()
