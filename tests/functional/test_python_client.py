@@ -8,6 +8,7 @@ from queue import Queue
 from typing import Any
 
 import pytest
+from engineio import Client as EngineClient
 from engineio.payload import Payload
 from socketio import Client, SimpleClient
 from socketio.exceptions import ConnectionError as Refused
@@ -66,8 +67,15 @@ def test_values_come_back(connect: Connect) -> None:
 
 
 def test_events_come_in_order(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As it is delivered, it gives up on a poll's answer of more than sixteen packets.
+    # As it is delivered, it gives up on a poll's answer of more than sixteen packets, and hands
+    # each packet to a thread of its own, so that their order is up to the system.
     monkeypatch.setattr(Payload, "max_decode_packets", 1000)
+    trigger = EngineClient._trigger_event
+
+    def trigger_here(self: EngineClient, *args: Any, **options: Any) -> Any:
+        return trigger(self, *args, **{**options, "run_async": False})
+
+    monkeypatch.setattr(EngineClient, "_trigger_event", trigger_here)
     numbers: Queue[int] = Queue()
     client = connect(listen={"number": numbers.put})
 
