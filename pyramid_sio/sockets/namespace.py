@@ -75,6 +75,7 @@ class Namespace(Words, Tappable, Present):
         "_rooms",
         "_user",
         "auth",
+        "codec",
         "context",
         "matchdict",
         "nsp",
@@ -101,6 +102,8 @@ class Namespace(Words, Tappable, Present):
         #: Where packets for this client go. Not for applications.
         self.out: IOut = Held(client.session, nsp.server.max_held)
         self._client = client
+        #: What encodes packets for this client. Not for applications.
+        self.codec = client.codec
         self._rooms: set[str] | None = None
         self._acks: PendingAcks | None = None
         self._jobs: set[Any] | None = None
@@ -195,11 +198,6 @@ class Namespace(Words, Tappable, Present):
         """The rooms this client is in; the one named by its ``sid`` is always among them."""
         return frozenset((self.sid, *(self._rooms or ())))
 
-    @property
-    def codec(self) -> Any:
-        """What encodes packets for this client. Not for applications."""
-        return self._client.codec
-
     # Sending to this client.
 
     def emit(self, event: str, *args: Any, callback: Callable[..., Any] | None = None) -> None:
@@ -213,7 +211,7 @@ class Namespace(Words, Tappable, Present):
         """
         check_event(event)
         if callback is None and self.taps is None and self.pid is None:
-            message = self._client.codec.encode_event(self.nsp.name, (event, *args))
+            message = self.codec.encode_event(self.nsp.name, (event, *args))
             self.nsp.server.in_loop(self.out.send, message)
         elif callback is None:
             packet = SocketPacket(SocketType.EVENT, self.nsp.name, (event, *args))
@@ -248,7 +246,7 @@ class Namespace(Words, Tappable, Present):
         """Send an event that wants acknowledging. Not for applications."""
         id = self.nsp.server.next_ack_id()
         packet = SocketPacket(SocketType.EVENT, self.nsp.name, args, id)
-        message = self._client.codec.encode(packet)
+        message = self.codec.encode(packet)
         message.packet = packet
         timeout = self.nsp.server.ack_timeout if flags.timeout is None else flags.timeout
         self.expect_ack(id, resolve, timeout)
@@ -269,7 +267,7 @@ class Namespace(Words, Tappable, Present):
         if recovery is not None and self.pid is not None and packet.id is None:
             recovery.send(self, packet, flags)
             return True
-        message = self._client.codec.encode(packet)
+        message = self.codec.encode(packet)
         message.packet = packet
         return self.out.send(message, flags.volatile, flags.compress)
 
