@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyramid_sio.http import HttpServer
+    from pyramid_sio.http.server import HttpServer
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def make_server(
     :param idle_timeout: seconds a client may leave the server waiting, for a request or for
         taking an answer
     """
-    from pyramid_sio.http import HttpServer, listen_on_unix_socket
+    from pyramid_sio.http.server import HttpServer, listen_on_unix_socket
 
     tls = tls_files(certfile, keyfile)
     listener: Any = (host, int(port))

@@ -11,7 +11,7 @@ import pytest
 from gevent import monkey
 from gevent.local import local
 
-from pyramid_sio.http import HttpServer
+from pyramid_sio.http.server import HttpServer
 from pyramid_sio.serve import (
     OPTIONS,
     TOO_EARLY,

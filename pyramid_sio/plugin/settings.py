@@ -7,22 +7,26 @@ the Socket.IO server from the result; the documentation prints this table.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pyramid.exceptions import ConfigurationError
-from pyramid.path import DottedNameResolver
-from pyramid.settings import asbool, aslist
+from pyramid.settings import asbool
 
+from pyramid_sio.plugin.converters import (
+    count,
+    function,
+    one_of,
+    origins,
+    rate,
+    seconds,
+    threshold,
+    transports,
+    url_path,
+)
 from pyramid_sio.plugin.cookie import parse_cookie
-from pyramid_sio.protocol.rates import Rate, parse_rate
 
 PREFIX = "sio."
-TRANSPORTS = ("polling", "websocket")
-
-
-_ORIGIN = re.compile(r"https?://(\*\.)?[^/*\s]+")
 
 
 class Setting(NamedTuple):
@@ -37,90 +41,6 @@ class Setting(NamedTuple):
     convert: Callable[[Any], Any]
     default: str
     why: str
-
-
-def seconds(value: Any) -> float:
-    """A positive number of seconds."""
-    number = float(value)
-    if not 0 < number < 10**7:
-        raise ValueError("must be a number of seconds above 0")
-    return number
-
-
-def count(value: Any) -> int:
-    """A whole number from 1; ``_`` may group its digits."""
-    number = int(value)
-    if number < 1 or (isinstance(value, float) and value != number):
-        raise ValueError("must be a whole number from 1")
-    return number
-
-
-def threshold(value: Any) -> int | None:
-    """A number of bytes; false: never."""
-    if str(value).strip().lower() in ("false", "no", "off", "none", ""):
-        return None
-    if str(value).strip().lower() in ("true", "yes", "on"):
-        return 1024
-    return count(value)
-
-
-def rate(value: Any) -> Rate | None:
-    """A rate such as ``100/s burst 200``; false: none."""
-    text = str(value).strip()
-    return None if text.lower() in ("false", "no", "off", "none", "") else parse_rate(text)
-
-
-def url_path(value: Any) -> str:
-    """A path with a slash at each end."""
-    text = str(value).strip().strip("/")
-    if not text or any(mark in text for mark in "{}*? #"):
-        raise ValueError("must be a path such as /socket.io/")
-    return f"/{text}/"
-
-
-def transports(value: Any) -> tuple[str, ...]:
-    """Names of transports."""
-    names = tuple(aslist(str(value).replace(",", " ") if isinstance(value, str) else value))
-    for name in names:
-        if name not in TRANSPORTS:
-            raise ValueError(f"{name!r} is no transport; there are {', '.join(TRANSPORTS)}")
-    if not names:
-        raise ValueError("must name at least one transport")
-    return tuple(name for name in TRANSPORTS if name in names)
-
-
-def origins(value: Any) -> tuple[str, ...]:
-    """Origins such as ``https://example.com``, ``https://*.example.com``, or ``*`` for any."""
-    names = tuple(aslist(str(value).replace(",", " ") if isinstance(value, str) else value))
-    for name in names:
-        if name != "*" and not _ORIGIN.fullmatch(name):
-            raise ValueError(f"{name!r} is no origin; one looks like https://example.com:8443")
-    return tuple(name.lower() for name in names)
-
-
-def function(value: Any) -> Callable[..., Any] | None:
-    """A function, or its dotted name; nothing: none."""
-    if value in ("", None):
-        return None
-    try:
-        found = DottedNameResolver(None).maybe_resolve(value)
-    except ImportError as exc:
-        raise ValueError(exc) from exc
-    if not callable(found):
-        raise ValueError("must be a function")
-    return found  # type: ignore[no-any-return]
-
-
-def one_of(*words: str) -> Callable[[Any], str]:
-    """One of these words."""
-
-    def convert(value: Any) -> str:
-        word = str(value).strip().lower()
-        if word not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
-        return word
-
-    return convert
 
 
 SETTINGS: tuple[Setting, ...] = (

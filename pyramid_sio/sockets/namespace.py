@@ -10,48 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.errors import DisconnectReason, SessionClosed
-from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
+from pyramid_sio.protocol.packets import SocketPacket, SocketType
 from pyramid_sio.sockets.acks import Answer, PendingAcks, Resolve, to_callback
 from pyramid_sio.sockets.broadcast import Broadcast, Flags, Words, check_event, room_names
+from pyramid_sio.sockets.connection import Connection
 from pyramid_sio.sockets.presence import UNKNOWN, Present
 from pyramid_sio.sockets.taps import Tappable, TappedOut, Taps
+from pyramid_sio.sockets.ways import Gone, Held
 
 if TYPE_CHECKING:
-    from pyramid_sio.interfaces import IHandshake, IOut, ISession
+    from pyramid_sio.interfaces import IHandshake, IOut
     from pyramid_sio.sockets.client import Client
     from pyramid_sio.sockets.nsp import Nsp
 
 DEFAULT_FLAGS = Flags()
-
-
-class Connection:
-    """``self.socket``: the connection below, shared by all namespaces of a client."""
-
-    __slots__ = ("_session",)
-
-    def __init__(self, session: ISession) -> None:
-        self._session = session
-
-    @property
-    def id(self) -> str:
-        """The Engine.IO session id. A secret of this client: whoever knows it can post as it."""
-        return self._session.id
-
-    @property
-    def transport(self) -> str:
-        """``polling`` or ``websocket``, at this moment."""
-        return self._session.transport_name
-
-    @property
-    def protocol(self) -> int:
-        """The Engine.IO revision the client speaks."""
-        return self._session.revision
-
-    @property
-    def remote_addr(self) -> str:
-        """The address the connection was opened from."""
-        address: str = self._session.handshake.address
-        return address
 
 
 class Namespace(Words, Tappable, Present):
@@ -352,44 +324,3 @@ class Namespace(Words, Tappable, Present):
             self._ended = True
             for job in list(self._jobs or ()):
                 job.kill(block=False)
-
-
-class Held:
-    """Stands in for the session until CONNECT has been sent, and keeps what is emitted.
-
-    :param limit: bytes kept; a client for which there is more is disconnected
-    """
-
-    __slots__ = ("_limit", "_messages", "_session", "_size")
-
-    def __init__(self, session: ISession, limit: int) -> None:
-        self._session = session
-        self._limit = limit
-        self._size = 0
-        self._messages: list[tuple[Message, bool]] = []
-
-    def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool:
-        if volatile:
-            return False
-        self._size += message.size
-        if self._size > self._limit and self._messages:
-            self._session.complain("too much was sent before on_connect ended", self._limit)
-            self._session.close(DisconnectReason.SLOW_CLIENT)
-            return False
-        self._messages.append((message, compress))
-        return True
-
-    def release(self) -> None:
-        """CONNECT has been sent: send what was kept."""
-        for message, compress in self._messages:
-            self._session.send(message, False, compress)
-        self._messages.clear()
-
-
-class Gone:
-    """Stands in for the session of a client that has left."""
-
-    __slots__ = ()
-
-    def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool:
-        return False

@@ -17,7 +17,6 @@ import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import gevent
 from gevent.event import Event
@@ -28,11 +27,11 @@ from gevent.pywsgi import (
     WSGIServer,
     _InvalidClientInput,
 )
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.engine.peer import ENVIRON_KEY, Peer
 from pyramid_sio.engine.spawner import Spawner
+from pyramid_sio.http.head import Head, check_path
 
 logger = logging.getLogger(__name__)
 
@@ -45,64 +44,6 @@ LINGER = 3
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 #: Bytes of an answer that must get out within the server's ``idle_timeout``.
 SEND_SIZE = 262144
-
-
-class Head:
-    """The head of one request, parsed; in the shape gevent's handler asks for.
-
-    llhttp, which Node's server uses too, does the parsing: it is strict where two servers that
-    understand one request differently would let a second one be smuggled in.
-
-    :param data: the request line and the headers, with the empty line
-    :raises ValueError: it is no HTTP
-    """
-
-    status = ""
-
-    def __init__(self, data: bytes) -> None:
-        self.items: list[tuple[str, str]] = []
-        self.url = ""
-        parser = HttpRequestParser(self)
-        try:
-            parser.feed_data(data)
-        except HttpParserUpgrade:
-            pass
-        except HttpParserError as exc:
-            raise ValueError(str(exc)) from None
-        self.method = parser.get_method().decode("latin-1")
-        self.version = f"HTTP/{parser.get_http_version()}"
-        self.keeps_alive = parser.should_keep_alive()
-        if self.version not in ("HTTP/1.0", "HTTP/1.1"):
-            raise ValueError(f"version {self.version}")
-
-    # Called by the parser.
-
-    def on_url(self, url: bytes) -> None:
-        self.url += url.decode("latin-1")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.items.append((name.decode("latin-1"), value.decode("latin-1")))
-
-    # Called by gevent's handler.
-
-    def get(self, name: str, default: str | None = None) -> str | None:
-        """The first header of that name."""
-        name = name.lower()
-        return next((value for key, value in self.items if key.lower() == name), default)
-
-    getheader = get
-
-    @property
-    def typeheader(self) -> str | None:
-        return self.get("content-type")
-
-
-def _check_path(url: str) -> None:
-    """:raises ValueError: its path is not UTF-8, which Pyramid takes for an error of its own"""
-    try:
-        unquote_to_bytes(url.partition("?")[0]).decode()
-    except UnicodeDecodeError:
-        raise ValueError("a path that is not UTF-8") from None
 
 
 class Body(Input):  # type: ignore[misc]
@@ -173,7 +114,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         head = self.headers = Head(b"".join(lines))
         self.command, self.path, self.request_version = head.method, head.url, head.version
         if "%" in head.url:
-            _check_path(head.url)
+            check_path(head.url)
         self.close_connection = not head.keeps_alive
         length = head.get("content-length")
         self.content_length = None if length is None else int(length)
