@@ -25,16 +25,19 @@ class Head:
     def __init__(self, data: bytes) -> None:
         self.items: list[tuple[str, str]] = []
         self.url = ""
-        parser = HttpRequestParser(self)
+        self.keeps_alive = False
+        parser = self._parser = HttpRequestParser(self)
         try:
             parser.feed_data(data)
         except HttpParserUpgrade:
             pass
         except HttpParserError as exc:
             raise ValueError(str(exc)) from None
+        finally:
+            # It knows this object: a circle that only the collector would open.
+            del self._parser
         self.method = parser.get_method().decode("latin-1")
         self.version = f"HTTP/{parser.get_http_version()}"
-        self.keeps_alive = parser.should_keep_alive()
         if self.version not in ("HTTP/1.0", "HTTP/1.1"):
             raise ValueError(f"version {self.version}")
 
@@ -45,6 +48,10 @@ class Head:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.items.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        # Not later: a request without a body is over then, and what it said is forgotten.
+        self.keeps_alive = self._parser.should_keep_alive()
 
     # Called by gevent's handler.
 

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+
+from pyramid_sio.http.head import Head
+
+
+@pytest.mark.parametrize("request_line", ["GET / HTTP/{}", "POST / HTTP/{}\r\nContent-Length: 3"])
+@pytest.mark.parametrize(
+    ("version", "connection", "keeps_alive"),
+    [
+        ("1.1", "x: y", True),
+        ("1.1", "Connection: keep-alive", True),
+        ("1.1", "Connection: close", False),
+        ("1.0", "x: y", False),
+        ("1.0", "Connection: keep-alive", True),
+        ("1.0", "Connection: close", False),
+    ],
+)
+def test_connection_stays_open_as_the_client_wants(
+    request_line: str, version: str, connection: str, keeps_alive: bool
+) -> None:
+    text = f"{request_line.format(version)}\r\nHost: a\r\n{connection}\r\n\r\n"
+    assert Head(text.encode()).keeps_alive is keeps_alive
