@@ -18,6 +18,9 @@ from pyramid_sio.protocol.packets import Message, SocketPacket
 class IHandshake(Protocol):
     """What is kept of the request that opened a connection."""
 
+    #: Whatever a room above keeps with the connection.
+    attached: Any
+
     @property
     def query(self) -> Mapping[str, str]: ...
     @property

@@ -53,6 +53,7 @@ class FakeHandshake:
 
     def __init__(self, environ: dict[str, Any] | None = None) -> None:
         self._environ = environ or {}
+        self.attached: Any = None
         self.query: dict[str, str] = {}
         self.headers: dict[str, str] = {}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import _socket
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ssl import SSLWantReadError, SSLWantWriteError
 from typing import Any
 
@@ -28,12 +28,17 @@ class Peer:
     :param handler: gevent's handler, while it serves a request
     """
 
-    __slots__ = ("_handler", "engines")
+    __slots__ = ("_handler", "answer", "engines")
 
     def __init__(self, handler: Any) -> None:
         self._handler = handler
         #: The server's set of engines, for its shut-down.
         self.engines: set[Any] = handler.server.engines
+        #: What answers the request instead of what the application returns, once the
+        #: application has let go of it: called with environ, ``start_response`` and the
+        #: application's own headers, ``(name, value)``. For whoever cannot choose what the
+        #: application returns.
+        self.answer: Callable[..., Iterable[bytes]] | None = None
 
     def take_over(self) -> tuple[Any, bytes]:
         """Take the socket from the HTTP server, for good.

@@ -15,7 +15,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import gevent
@@ -81,6 +81,8 @@ class Body(Input):  # type: ignore[misc]
 class Handler(WSGIHandler):  # type: ignore[misc]
     """One HTTP connection; its socket may be taken over while a request is answered."""
 
+    result: Any
+    status: Any
     wsgi_input: Any
 
     def __init__(self, sock: Any, address: Any, server: HttpServer) -> None:
@@ -151,6 +153,40 @@ class Handler(WSGIHandler):  # type: ignore[misc]
                 super()._sendall(view[start : start + SEND_SIZE])
         except (TimeoutError, ssl.SSLError) as exc:
             raise BrokenPipeError(errno.EPIPE, str(exc)) from exc
+
+    def process_result(self) -> None:
+        """Send what the application returned, or what has been put in its place meanwhile."""
+        peer: Peer = self.environ[ENVIRON_KEY]
+        for data in self.result:
+            # Asked here because a generator begins to run only now.
+            if peer.answer is not None:
+                break
+            if data:
+                self.write(data)
+        if peer.answer is not None:
+            self._replace_result(peer.answer)
+        if self.status and not self.headers_sent:
+            self.write(b"")
+        if self.response_use_chunked:
+            self._sendall(b"0\r\n\r\n")
+
+    def _replace_result(self, answer: Callable[..., Iterable[bytes]]) -> None:
+        """Let go of what the application returned, then send another answer.
+
+        :raises AssertionError: it is too late, part of the first has been sent
+        """
+        assert not self.headers_sent, "an answer is under way"
+        close = getattr(self.result, "close", None)
+        self.result = None
+        if close is not None:
+            close()
+        fields = self.response_headers if self.status else ()
+        discarded = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+        self.status = None
+        self.result = answer(self.environ, self.start_response, discarded)
+        for data in self.result:
+            if data:
+                self.write(data)
 
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()

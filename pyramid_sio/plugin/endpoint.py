@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pyramid.request import Request
     from pyramid.response import Response
 
+    from pyramid_sio.interfaces import IInvoker
     from pyramid_sio.plugin.cookie import SessionCookie
     from pyramid_sio.sockets.nsp import Nsp
 
@@ -42,10 +43,16 @@ class Endpoint:
     """What one ``/socket.io/`` consists of. Creating it starts nothing.
 
     :param settings: the application's settings
+    :param invoker: runs the application's code; None: as for an application of Pyramid's
     :raises ConfigurationError: one of the ``sio.*`` settings is wrong
     """
 
-    def __init__(self, registry: Registry, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        settings: Mapping[str, Any],
+        invoker: IInvoker | None = None,
+    ) -> None:
         self._registry = registry
         values = parse_settings(settings)
         self.path: str = values["path"]
@@ -61,7 +68,7 @@ class Endpoint:
         parser = find_parser(values["parser"], values["json_default"])
         rooms = find_rooms(values, parser.encoder)
         self.sio = SioServer(
-            invoker=Invoker(registry),
+            invoker=invoker or Invoker(registry),
             adapter_factory=rooms.adapter_factory,
             make_event=Event,
             in_loop=self._in_loop,

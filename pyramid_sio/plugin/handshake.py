@@ -39,6 +39,8 @@ _DROPPED = frozenset(
         "HTTP_TRANSFER_ENCODING",
     )
 )
+#: Where an environ carries what is to go with the connection that it opens.
+ATTACHED_KEY = "pyramid_sio.attached"
 #: No header can contain it: HTTP servers refuse control characters there.
 _SEPARATOR = "\0"
 #: Who a request comes from, as a browser says it without being asked by the page.
@@ -57,7 +59,7 @@ class Handshake:
     :raises BadRequest: the headers are longer than what a session may keep
     """
 
-    __slots__ = ("_environ", "issued")
+    __slots__ = ("_environ", "attached", "issued")
 
     def __init__(self, environ: Mapping[str, Any], *, anonymous: bool = False) -> None:
         items = []
@@ -69,6 +71,8 @@ class Handshake:
         self._environ = _SEPARATOR.join(items)
         if len(self._environ) > LONGEST:
             raise BadRequest(detail=f"headers of {len(self._environ)} characters; {LONGEST} fit")
+        #: What the application put into the environ to go with the connection.
+        self.attached: Any = environ.get(ATTACHED_KEY)
         #: When it came, in seconds since 1970.
         self.issued = time.time()
 

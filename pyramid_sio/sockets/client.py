@@ -268,7 +268,7 @@ class Client:
         """Show the event to whoever listens to all, and let filters judge it."""
         event = data[0]
         try:
-            if not self.server.invoker.invoke(socket, taps.take_in, (data,)):
+            if not self.server.invoker.invoke(socket, taps.take_in, (data, id)):
                 return
         except Exception as exc:  # noqa: BLE001 - whatever the application raises
             self._event_failed(socket, event, exc, id)

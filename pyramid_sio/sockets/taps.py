@@ -34,10 +34,11 @@ class Taps:
         self.incoming: list[Listener] = []
         self.outgoing: list[Listener] = []
 
-    def take_in(self, data: list[Any]) -> bool:
+    def take_in(self, data: list[Any], id: int | None = None) -> bool:
         """Show an incoming event to listeners, then let filters judge it.
 
         :param data: ``[name, *arguments]``; filters may change it
+        :param id: of the acknowledgement the client waits for, for who answers by itself
         :returns: False if it is to be dropped without a word
         :raises Exception: what a filter raises
         """
