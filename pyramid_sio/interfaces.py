@@ -219,29 +219,91 @@ class IFlags(Protocol):
     def local(self) -> bool: ...
 
 
+class IQuestion(Protocol):
+    """A broadcast that clients of other servers were asked to acknowledge. In the loop."""
+
+    @property
+    def clients(self) -> int:
+        """Clients of other servers known to have been asked."""
+
+    @property
+    def answers(self) -> Sequence[Any]:
+        """The first argument of each answer that came from other servers."""
+
+    @property
+    def complete(self) -> bool:
+        """Have all servers said how many clients they have, and have those answered?"""
+
+    def count(self, timeout: float) -> None:
+        """Find out how many servers were asked; may wait."""
+
+    def end(self) -> None:
+        """Nobody waits any more."""
+
+
 class IAdapter(Protocol):
     """Rooms of one namespace, and the way to the same namespace on other servers.
 
-    ``adapters.memory`` is complete by itself; the others delegate to it.
+    ``adapters.memory`` is complete by itself; the others delegate to it. With ``local=True``
+    a verb means the clients of this process only.
     """
+
+    def attach(self, nsp: Any) -> None:
+        """The namespace is there; must not be kept alive by its adapter."""
+
+    def enter(self, socket: Any) -> None:
+        """A connection is about to be in the namespace. ``remove`` ends that."""
 
     def add(self, socket: Any, rooms: Iterable[str]) -> None: ...
     def remove(self, socket: Any, rooms: Iterable[str]) -> None: ...
-    def select(self, target: ITarget) -> Iterable[Any]: ...
+
+    def select(self, target: ITarget) -> Iterable[Any]:
+        """The connections of this process that are meant."""
+
     def broadcast(self, packet: SocketPacket, target: ITarget, flags: IFlags) -> None: ...
     def broadcast_with_ack(
         self, packet: SocketPacket, target: ITarget, flags: IFlags
-    ) -> Iterable[Any]: ...
+    ) -> Iterable[Any]:
+        """Send to the connections of this process; each is named before it is sent to."""
+
+    def ask_others(
+        self, packet: SocketPacket, target: ITarget, flags: IFlags, changed: Callable[[], None]
+    ) -> IQuestion | None:
+        """Send the same to other servers; None: there are none. Does not wait.
+
+        :param changed: called when an answer came
+        """
+
+    def fetch(self, target: ITarget, local: bool = False) -> list[Any]:
+        """Everybody selected, here and on other servers. May wait.
+
+        :raises AckTimeout: a server did not answer in time
+        """
+
+    def all_rooms(self) -> set[str]:
+        """The rooms that have members, anywhere, each client's own included. May wait.
+
+        :raises AckTimeout: a server did not answer in time
+        """
+
+    def server_count(self) -> int:
+        """The servers of this namespace, this one included. May wait.
+
+        :raises AdapterError: that cannot be found out now
+        """
 
     def users(self, target: ITarget) -> Iterable[Any]:
         """The users of the connections selected, here and on other servers; never None."""
 
-    def join(self, target: ITarget, rooms: Iterable[str]) -> None: ...
-    def leave(self, target: ITarget, rooms: Iterable[str]) -> None: ...
-    def disconnect(self, target: ITarget, close: bool) -> None: ...
+    def join(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None: ...
+    def leave(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None: ...
+    def disconnect(self, target: ITarget, close: bool, local: bool = False) -> None: ...
 
     def server_side_emit(self, args: Sequence[Any], timeout: float | None) -> list[Any]:
-        """Say something to the other servers; with a time-out, wait for their answers."""
+        """Say something to the other servers; with a time-out, wait for their answers.
+
+        :raises AckTimeout: not all answered in time; ``responses`` holds what came
+        """
 
     def close(self) -> None: ...
 

@@ -5,7 +5,7 @@ Upstream: ``sockets`` joins, leaves and broadcasts. Downstream: each receiver's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.protocol.packets import Message, SocketPacket
@@ -13,6 +13,7 @@ from pyramid_sio.protocol.packets import Message, SocketPacket
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import IFlags, ITarget
     from pyramid_sio.sockets.namespace import Namespace
+    from pyramid_sio.sockets.nsp import Nsp
 
 
 class MemoryAdapter:
@@ -36,6 +37,16 @@ class MemoryAdapter:
     def rooms(self) -> list[str]:
         """The rooms that have members, those of single connections not included."""
         return list(self._members)
+
+    def attach(self, nsp: Nsp) -> None:
+        """Nothing: this adapter knows what it needs."""
+
+    def enter(self, socket: Namespace) -> None:
+        """Nothing: the namespace has it among its connections."""
+
+    def has(self, room: object) -> bool:
+        """Is anybody in this room?"""
+        return room in self._members or room in self._sockets
 
     def add(self, socket: Namespace, rooms: Iterable[str]) -> None:
         """Make a connection a member."""
@@ -108,23 +119,40 @@ class MemoryAdapter:
                 message.packet = packet
             socket.out.send(message, flags.volatile, flags.compress)
 
+    def ask_others(
+        self, packet: SocketPacket, target: ITarget, flags: IFlags, changed: Callable[[], None]
+    ) -> None:
+        """Nothing: there are no others."""
+
+    def fetch(self, target: ITarget, local: bool = False) -> list[Namespace]:
+        """The connections a target means."""
+        return list(self.select(target))
+
+    def all_rooms(self) -> set[str]:
+        """The rooms that have members, each connection's own included."""
+        return {*self._sockets, *self._members}
+
+    def server_count(self) -> int:
+        """There is one."""
+        return 1
+
     def users(self, target: ITarget) -> set[Any]:
         """The users of everybody selected who is connected, without those who are nobody."""
         users = {socket.user for socket in self.select(target) if socket.connected}
         users.discard(None)
         return users
 
-    def join(self, target: ITarget, rooms: Iterable[str]) -> None:
+    def join(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None:
         """Make everybody selected join rooms."""
         for socket in self.select(target):
             socket.join(*rooms)
 
-    def leave(self, target: ITarget, rooms: Iterable[str]) -> None:
+    def leave(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None:
         """Make everybody selected leave rooms."""
         for socket in self.select(target):
             socket.leave(*rooms)
 
-    def disconnect(self, target: ITarget, close: bool) -> None:
+    def disconnect(self, target: ITarget, close: bool, local: bool = False) -> None:
         """Disconnect everybody selected."""
         for socket in self.select(target):
             socket.disconnect(close)

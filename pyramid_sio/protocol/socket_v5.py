@@ -302,7 +302,7 @@ class Encoder:
                 except TypeError:
                     if not isinstance(value, _KNOWN):
                         raise
-            return _to_json(value)
+            return to_json(value)
 
         try:
             return _dumps(data, replace, _OPTIONS), blobs
@@ -334,7 +334,7 @@ def _header(prefix: str, namespace: str, id: int | None) -> bytes:
     return f"{prefix}{where}{'' if id is None else id}".encode()
 
 
-def _to_json(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """What JSON gets for a time or a tuple with a type of its own."""
     if isinstance(value, datetime):
         if value.tzinfo is None:

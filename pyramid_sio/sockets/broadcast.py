@@ -148,8 +148,14 @@ class Verbs(Words):
         """
         return self.chain().call(event, *args, timeout=timeout)
 
-    def fetch(self) -> list[Namespace]:
-        """The connections."""
+    def fetch(self) -> list[Any]:
+        """The connections, those at other servers included. May wait for these.
+
+        Of those it is a picture (a ``RemoteSocket``), with ``sid``, ``rooms``, ``handshake``,
+        ``session``, and verbs that act on it.
+
+        :raises AckTimeout: a server did not answer in time
+        """
         return self.chain().fetch()
 
     def join(self, *rooms: str) -> None:
@@ -279,23 +285,26 @@ class Broadcast(Words):
             return self._origin.ask_and_wait((event, *args), flags)
         return self._nsp.ask((event, *args), self._final_target(), flags).wait()
 
-    def fetch(self) -> list[Namespace]:
-        """The connections selected."""
-        return list(self._nsp.adapter.select(self._final_target()))
+    def fetch(self) -> list[Any]:
+        """The connections selected; see :meth:`Verbs.fetch`."""
+        return self._nsp.adapter.fetch(self._final_target(), self._flags.local)
 
     def join(self, *rooms: str) -> None:
         """Make everybody selected join rooms."""
         names = room_names(rooms)
-        self._nsp.server.in_loop(self._nsp.adapter.join, self._final_target(), names)
+        target, local = self._final_target(), self._flags.local
+        self._nsp.server.in_loop(self._nsp.adapter.join, target, names, local)
 
     def leave(self, *rooms: str) -> None:
         """Make everybody selected leave rooms."""
         names = room_names(rooms)
-        self._nsp.server.in_loop(self._nsp.adapter.leave, self._final_target(), names)
+        target, local = self._final_target(), self._flags.local
+        self._nsp.server.in_loop(self._nsp.adapter.leave, target, names, local)
 
     def disconnect(self, close: bool = False) -> None:
         """Disconnect everybody selected; ``close`` ends the whole connection of each."""
-        self._nsp.server.in_loop(self._nsp.adapter.disconnect, self._final_target(), close)
+        target, local = self._final_target(), self._flags.local
+        self._nsp.server.in_loop(self._nsp.adapter.disconnect, target, close, local)
 
     def _final_target(self) -> Target:
         if self._origin is None:

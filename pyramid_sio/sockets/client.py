@@ -195,7 +195,7 @@ class Client:
             missed = recovery.enter(socket, auth) if recovery is not None else ()
             if socket.recovered:
                 # What everybody gets from here on is not among what it missed.
-                nsp.sockets[socket.sid] = socket
+                nsp.add(socket)
             try:
                 self._enter(socket, auth, missed)
             except BaseException:
@@ -227,7 +227,7 @@ class Client:
         if not self.session.is_open:
             raise ConnectRefused("the client is gone")
         # Known from here on, so that what everybody gets is kept for it.
-        socket.nsp.sockets[socket.sid] = socket
+        socket.nsp.add(socket)
         auth = socket.nsp.definition.table.check_auth(auth)
         self.server.invoker.invoke(socket, socket.on_connect, (auth,))
         socket.identify_if_needed()

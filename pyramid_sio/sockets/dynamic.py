@@ -9,7 +9,8 @@ children nobody uses must not be kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary, finalize
 
@@ -17,7 +18,7 @@ from pyramid_sio.sockets.broadcast import Target
 from pyramid_sio.sockets.nsp import Nsp
 
 if TYPE_CHECKING:
-    from pyramid_sio.interfaces import IAdapter, IFlags, ITarget
+    from pyramid_sio.interfaces import IAdapter, IFlags, IQuestion, ITarget
     from pyramid_sio.protocol.packets import SocketPacket
     from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.presence import Listener
@@ -42,7 +43,9 @@ class Family(Nsp):
         self._match: Match = definition.match
         self.children: WeakValueDictionary[str, Nsp] = WeakValueDictionary()
         self._kept: list[Nsp] | None = [] if keep else None
-        self.adapter = FamilyAdapter(self)
+
+    def _new_adapter(self) -> FamilyAdapter:
+        return FamilyAdapter(self)
 
     def match(self, name: str, auth: Any) -> Mapping[str, Any] | None:
         """The parts of a name, or None if it belongs to another family."""
@@ -77,6 +80,11 @@ class FamilyAdapter:
     def __init__(self, family: Family) -> None:
         self._family = family
 
+    def attach(self, nsp: Nsp) -> None: ...
+
+    def enter(self, socket: Namespace) -> None:
+        socket.nsp.adapter.enter(socket)
+
     def _adapters(self) -> list[tuple[str, IAdapter]]:
         return [(child.name, child.adapter) for child in list(self._family.children.values())]
 
@@ -99,22 +107,43 @@ class FamilyAdapter:
         for name, adapter in self._adapters():
             yield from adapter.broadcast_with_ack(packet._replace(namespace=name), target, flags)
 
+    def ask_others(
+        self, packet: SocketPacket, target: ITarget, flags: IFlags, changed: Callable[[], None]
+    ) -> IQuestion | None:
+        asked = []
+        for name, adapter in self._adapters():
+            named = packet._replace(namespace=name)
+            question = adapter.ask_others(named, target, flags, changed)
+            if question is not None:
+                asked.append(question)
+        return FamilyQuestion(asked) if asked else None
+
+    def fetch(self, target: ITarget, local: bool = False) -> list[Any]:
+        return [socket for _, a in self._adapters() for socket in a.fetch(target, local)]
+
+    def all_rooms(self) -> set[str]:
+        return {room for _, adapter in self._adapters() for room in adapter.all_rooms()}
+
+    def server_count(self) -> int:
+        """:raises TypeError: always; each namespace of a pattern has its own servers"""
+        raise TypeError("a pattern has no servers, only its namespaces have")
+
     def users(self, target: ITarget) -> set[Any]:
         children = list(self._family.children.values())
         chosen = Target(target.rooms, target.excluded)
         return {user for child in children for user in child.users(chosen)}
 
-    def join(self, target: ITarget, rooms: Iterable[str]) -> None:
+    def join(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None:
         for _, adapter in self._adapters():
-            adapter.join(target, rooms)
+            adapter.join(target, rooms, local)
 
-    def leave(self, target: ITarget, rooms: Iterable[str]) -> None:
+    def leave(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None:
         for _, adapter in self._adapters():
-            adapter.leave(target, rooms)
+            adapter.leave(target, rooms, local)
 
-    def disconnect(self, target: ITarget, close: bool) -> None:
+    def disconnect(self, target: ITarget, close: bool, local: bool = False) -> None:
         for _, adapter in self._adapters():
-            adapter.disconnect(target, close)
+            adapter.disconnect(target, close, local)
 
     def server_side_emit(self, args: Any, timeout: float | None) -> list[Any]:
         return [answer for _, a in self._adapters() for answer in a.server_side_emit(args, timeout)]
@@ -122,3 +151,31 @@ class FamilyAdapter:
     def close(self) -> None:
         for _, adapter in self._adapters():
             adapter.close()
+
+
+class FamilyQuestion:
+    """One question for all children; see ``interfaces.IQuestion``."""
+
+    def __init__(self, parts: Sequence[IQuestion]) -> None:
+        self._parts = parts
+
+    @property
+    def clients(self) -> int:
+        return sum(part.clients for part in self._parts)
+
+    @property
+    def answers(self) -> list[Any]:
+        return [answer for part in self._parts for answer in part.answers]
+
+    @property
+    def complete(self) -> bool:
+        return all(part.complete for part in self._parts)
+
+    def count(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        for part in self._parts:
+            part.count(max(deadline - time.monotonic(), 0.0))
+
+    def end(self) -> None:
+        for part in self._parts:
+            part.end()

@@ -6,6 +6,7 @@ Upstream: ``sockets.server`` keeps one for each name. Downstream: its adapter.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from pyramid_sio.sockets.broadcast import Broadcast, Flags, Target, Verbs
 from pyramid_sio.sockets.presence import Listener, Roster, begin, target_of
 
 if TYPE_CHECKING:
-    from pyramid_sio.interfaces import IAdapter
+    from pyramid_sio.interfaces import IAdapter, IQuestion
     from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.server import Definition, SioServer
 
@@ -66,10 +67,14 @@ class Nsp(Verbs):
         self.roster: Roster | None = None
         #: The connections by ``sid``.
         self.sockets: dict[str, Namespace] = {}
-        self.adapter: IAdapter = server.adapter_factory(self.sockets)
+        self.adapter: IAdapter = self._new_adapter()
+        self.adapter.attach(self)
 
     def __repr__(self) -> str:
         return f"<Nsp {self.name} with {len(self.sockets)} connections>"
+
+    def _new_adapter(self) -> IAdapter:
+        return self.server.adapter_factory(self.sockets)
 
     def chain(self) -> Broadcast:
         return Broadcast(self)
@@ -112,6 +117,22 @@ class Nsp(Verbs):
         """
         return self.adapter.server_side_emit((event, *args), timeout)
 
+    def server_count(self) -> int:
+        """How many servers of the cluster serve this namespace, this one included. May wait.
+
+        :raises AdapterError: that cannot be found out now
+        """
+        return self.adapter.server_count()
+
+    def all_rooms(self) -> set[str]:
+        """The rooms that have members, at all servers; each client's own is among them.
+
+        May wait for the other servers.
+
+        :raises AckTimeout: one did not answer in time
+        """
+        return self.adapter.all_rooms()
+
     def presence(self, room: str | None = None) -> list[Any]:
         """The users in a room, or (None) in the namespace, each once, sorted as text."""
         return sorted(self.users(target_of(room)), key=str)
@@ -138,6 +159,12 @@ class Nsp(Verbs):
         if self.roster is not None:
             self.roster.close(room, listener)
 
+    def add(self, socket: Namespace) -> None:
+        """A connection is about to be in. Not for applications."""
+        if self.sockets.get(socket.sid) is not socket:
+            self.sockets[socket.sid] = socket
+            self.adapter.enter(socket)
+
     def remove(self, socket: Namespace) -> None:
         """A connection is gone."""
         # Somebody who came back has the same id as before.
@@ -151,6 +178,8 @@ class Nsp(Verbs):
         timeout = server.ack_timeout if flags.timeout is None else flags.timeout
         collected = Collected(server.next_ack_id(), server.make_event(), timeout)
         packet = SocketPacket(SocketType.EVENT, self.name, args, collected.id)
+        told = flags._replace(timeout=timeout)
+        collected.others = self.adapter.ask_others(packet, target, told, collected.check)
         try:
             for socket in self.adapter.broadcast_with_ack(packet, target, flags):
                 collected.expect(socket)
@@ -169,12 +198,23 @@ class Collected:
     :param timeout: how long, in seconds
     """
 
-    __slots__ = ("_asked", "_came", "_event", "_expected", "_timeout", "id", "responses")
+    __slots__ = (
+        "_asked",
+        "_came",
+        "_event",
+        "_expected",
+        "_timeout",
+        "id",
+        "others",
+        "responses",
+    )
 
     def __init__(self, id: int, event: Any, timeout: float) -> None:
         self.id = id
         #: The first argument of each answer.
         self.responses: list[Any] = []
+        #: The same question to clients of other servers.
+        self.others: IQuestion | None = None
         self._event = event
         self._timeout = timeout
         self._asked: list[Namespace] = []
@@ -188,19 +228,21 @@ class Collected:
         socket.expect_ack(self.id, self._resolve)
 
     def all_asked(self) -> None:
-        """Nobody else will be."""
+        """Nobody else here will be."""
         self._expected = len(self._asked)
-        self._check()
+        self.check()
 
     def _resolve(self, args: Sequence[Any] | None) -> None:
         """One answered, or (None) is gone without an answer."""
         self._came += 1
         if args is not None:
             self.responses.append(args[0] if args else None)
-        self._check()
+        self.check()
 
-    def _check(self) -> None:
-        if self._expected is not None and self._came >= self._expected:
+    def check(self) -> None:
+        """Is there nothing more to wait for?"""
+        here = self._expected is not None and self._came >= self._expected
+        if here and (self.others is None or self.others.complete):
             self._event.set()
 
     def wait(self) -> list[Any]:
@@ -208,20 +250,35 @@ class Collected:
 
         :raises AckTimeout: not everybody answered in time, or is there any more
         """
+        others, asked, complete = self.others, len(self._asked), True
+        remaining = self._timeout
         try:
-            self._event.wait(self._timeout)
+            if others is not None:
+                started = time.monotonic()
+                others.count(remaining)
+                self.check()
+                remaining = max(remaining - (time.monotonic() - started), 0.0)
+            self._event.wait(remaining)
         finally:
             # Whoever waits may be interrupted, by a time-out of its own.
             responses = list(self.responses)
+            if others is not None:
+                complete = others.complete
+                asked += others.clients
+                responses += others.answers
             self.end()
-        if missing := len(self._asked) - len(responses):
-            raise AckTimeout(f"{missing} of {len(self._asked)} clients did not answer", responses)
+        if missing := asked - len(responses):
+            raise AckTimeout(f"{missing} of {asked} clients did not answer", responses)
+        if not complete:
+            raise AckTimeout("another server did not answer", responses)
         return responses
 
     def end(self) -> None:
         """Expect nothing more of anybody: what still comes is ignored."""
         for socket in self._asked:
             socket.resolve_ack(self.id, None)
+        if self.others is not None:
+            self.others.end()
 
     def report(self, callback: Callable[..., Any], run: Callable[..., None]) -> None:
         """Wait, then run ``callback(error, responses)``; the error is None if there is none."""

@@ -1,0 +1,137 @@
+"""One namespace's way to other servers over channels of a bus, in numbered messages.
+
+On a bus of Redis's sharded pub/sub this is what JavaScript's sharded adapter does, message by
+message; any other bus that has channels will do among servers of ours.
+
+Upstream: ``adapters.cluster``. Downstream: an ``IBus``; ``protocol.cluster_numbered``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pyramid_sio.adapters.cluster import Complain
+from pyramid_sio.errors import ProtocolError
+from pyramid_sio.protocol.cluster import Answer, Broadcast, Envelope, Order
+from pyramid_sio.protocol.cluster_numbered import decode, encode
+from pyramid_sio.protocol.cluster_values import ValueEncoder
+
+if TYPE_CHECKING:
+    from pyramid_sio.adapters.lines import IBus
+
+#: Who has a channel of its own. JavaScript servers of another mode do not hear each other there.
+STATIC, DYNAMIC, PRIVATE = "static", "dynamic", "dynamic-private"
+MODES = (STATIC, DYNAMIC, PRIVATE)
+#: Random bytes of a server's id and of a question's.
+ID_BYTES = 8
+#: Characters of a client's id: JavaScript servers know them by that.
+SID_LENGTH = 20
+
+
+class BusLine:
+    """See ``lines.ILine``.
+
+    :param bus: what carries the messages
+    :param namespace: its name
+    :param prefix: what channels begin with
+    :param mode: which rooms others are told about on a channel of their own; all such channels
+        are heard in any mode but ``static``
+    :param encoder: of values
+    :param complain: logs, within limits, what others get wrong
+    """
+
+    knows_rooms = False
+
+    def __init__(
+        self,
+        bus: IBus,
+        namespace: str,
+        *,
+        prefix: str,
+        mode: str,
+        encoder: ValueEncoder,
+        complain: Complain,
+    ) -> None:
+        self.uid = secrets.token_hex(ID_BYTES)
+        self.opens_rooms = mode != STATIC
+        #: Messages of others that were ignored, because they were none.
+        self.ignored = 0
+        self._bus = bus
+        self._namespace = namespace
+        self._mode = mode
+        self._encoder = encoder
+        self._complain = complain
+        self._channel = f"{prefix}#{namespace}#"
+        self._rooms: set[str] = set()
+        self._hear: Callable[[Envelope], None]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._channel} {self.uid}>"
+
+    def open(self, hear: Callable[[Envelope], None], has_room: Callable[[Any], bool]) -> None:
+        self._hear = hear
+        self._bus.subscribe(self._channel, self._receive)
+        self._bus.subscribe(self._of(self.uid), self._receive)
+
+    def _of(self, name: object) -> str:
+        return f"{self._channel}{name}#"
+
+    def send(self, order: Order) -> None:
+        self._bus.publish(self._channel_for(order), self._encode(order))
+
+    def _channel_for(self, order: Order) -> str:
+        """Where a message goes. Source: ``ShardedRedisAdapter``, ``computeChannel``."""
+        if not isinstance(order, Broadcast) or order.request_id is not None:
+            return self._channel
+        rooms = order.options.rooms
+        if self._mode == STATIC or len(rooms) != 1:
+            return self._channel
+        (room,) = rooms
+        if self._mode == PRIVATE or not is_sid(room):
+            return self._of(room)
+        return self._channel
+
+    def answer(self, answer: Answer, to: str | None) -> None:
+        if to is not None:
+            self._bus.publish(self._of(to), self._encode(answer))
+
+    def _encode(self, message: Order | Answer) -> bytes:
+        return encode(message, uid=self.uid, namespace=self._namespace, encoder=self._encoder)
+
+    def _receive(self, data: bytes) -> None:
+        try:
+            envelope = decode(data, namespace=self._namespace)
+        except ProtocolError as error:
+            self.ignored += 1
+            self._complain("no message of a server", self._channel, error)
+            return
+        if envelope is not None and envelope.sender != self.uid:
+            self._hear(envelope)
+
+    def count(self, timeout: float) -> int:
+        return self._bus.count(self._channel, timeout)
+
+    def open_room(self, room: str, ready: Callable[[], None] | None = None) -> bool:
+        self._rooms.add(room)
+        return self._bus.subscribe(self._of(room), self._receive, ready)
+
+    def close_room(self, room: str) -> None:
+        if room in self._rooms:
+            self._rooms.discard(room)
+            self._bus.unsubscribe(self._of(room))
+
+    def new_id(self) -> str:
+        return secrets.token_hex(ID_BYTES)
+
+    def close(self) -> None:
+        for room in list(self._rooms):
+            self.close_room(room)
+        self._bus.unsubscribe(self._of(self.uid))
+        self._bus.unsubscribe(self._channel)
+
+
+def is_sid(room: object) -> bool:
+    """Does this look like a client's id to a JavaScript server?"""
+    return isinstance(room, str) and len(room) == SID_LENGTH

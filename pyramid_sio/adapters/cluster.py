@@ -1,0 +1,398 @@
+"""Rooms of one namespace on several servers: local delivery, and the remote half of each verb.
+
+Upstream: ``sockets``, as with any adapter. Downstream: ``adapters.memory`` for the clients of
+this process; an ``ILine`` for those of others, whatever its wire format.
+
+What is said to others is queued, never waited for, so that clients of this process get theirs
+however the cluster does. Questions wait in the greenlet that asks, for a limited time.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from pyramid_sio.adapters.memory import MemoryAdapter
+from pyramid_sio.adapters.questions import Inquiry, Question, Questions
+from pyramid_sio.adapters.remote import RemoteSocket, describe, sendable
+from pyramid_sio.errors import AckTimeout, ProtocolError
+from pyramid_sio.protocol.cluster import (
+    AllRooms,
+    AllSids,
+    Broadcast,
+    ClientAck,
+    ClientCount,
+    Disconnect,
+    Envelope,
+    Fetch,
+    Join,
+    Leave,
+    Message,
+    Options,
+    Rooms,
+    ServerAnswer,
+    ServerEmit,
+    Sids,
+    Sockets,
+)
+from pyramid_sio.protocol.packets import SocketPacket, SocketType
+from pyramid_sio.sockets.broadcast import Flags, Target
+
+if TYPE_CHECKING:
+    from pyramid_sio.adapters.lines import ILine
+    from pyramid_sio.interfaces import IFlags, ITarget
+    from pyramid_sio.sockets.namespace import Namespace
+    from pyramid_sio.sockets.nsp import Nsp
+
+#: Called with a rule, who broke it, and how.
+Complain = Callable[[str, str, object], None]
+
+EVERYBODY = Target()
+#: Seconds that joining a room waits until others can be heard there, and for how long nothing
+#: is waited for after that was in vain.
+ROOM_PATIENCE = 1.0
+HURRY = 10.0
+
+
+class ClusterAdapter:
+    """One namespace here, as a member of a cluster.
+
+    :param sockets: the namespace's connections by ``sid``
+    :param new_line: makes the way to the other servers, for a namespace's name
+    :param timeout: seconds that other servers may take to answer
+    :param complain: logs, within limits, what others get wrong
+    """
+
+    def __init__(
+        self,
+        sockets: dict[str, Namespace],
+        *,
+        new_line: Callable[[str], ILine],
+        timeout: float,
+        complain: Complain,
+    ) -> None:
+        self.local = MemoryAdapter(sockets)
+        #: Messages of others that were ignored, because they were none.
+        self.ignored = 0
+        self._sockets = sockets
+        self._new_line = new_line
+        self._timeout = timeout
+        self._complain = complain
+        self._questions = Questions()
+        self._nsp: Callable[[], Nsp | None] = lambda: None
+        self._line: ILine
+        #: What is set when a room can be heard, while that is not yet so.
+        self._opening: dict[str, Any] = {}
+        #: Until when nothing is waited for: it was in vain a moment ago.
+        self._hurry_until = 0.0
+        #: True while something that came from outside is done: nothing may wait then.
+        self._is_hearing = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.local!r}>"
+
+    def attach(self, nsp: Nsp) -> None:
+        self._nsp = weakref.ref(nsp)
+        self._name = nsp.name
+        self._line = self._new_line(nsp.name)
+        in_loop = nsp.server.in_loop
+        self._line.open(partial(in_loop, self._hear), self.local.has)
+
+    @property
+    def _server(self) -> Any:
+        nsp = self._nsp()
+        assert nsp is not None
+        return nsp.server
+
+    def close(self) -> None:
+        self._line.close()
+        self.local.close()
+
+    # Rooms of this process.
+
+    def enter(self, socket: Namespace) -> None:
+        if self._line.opens_rooms:
+            self._open_rooms((socket.sid,))
+
+    def add(self, socket: Namespace, rooms: Iterable[str]) -> None:
+        if not self._line.opens_rooms:
+            self.local.add(socket, rooms)
+            return
+        new = [room for room in rooms if not self.local.has(room)]
+        self.local.add(socket, rooms)
+        self._open_rooms(new)
+        self._await_rooms(rooms)
+
+    def _open_rooms(self, rooms: Iterable[str]) -> None:
+        """Hear what is sent to rooms from now on."""
+        for room in rooms:
+            ready = self._opening[room] = self._server.make_event()
+            if not self._line.open_room(room, partial(self._opened, room, ready)):
+                del self._opening[room]
+
+    def _opened(self, room: str, ready: Any) -> None:
+        ready.set()
+        if self._opening.get(room) is ready:
+            del self._opening[room]
+
+    def _await_rooms(self, rooms: Iterable[str]) -> None:
+        """Wait until others can be heard in rooms, if it can be waited here.
+
+        So that whoever hears that its client is in a room can rely on it.
+        """
+        if not self._opening or self._is_hearing or gevent.getcurrent() is gevent.get_hub():
+            return
+        started = time.monotonic()
+        if started < self._hurry_until:
+            return
+        for room in rooms:
+            ready = self._opening.get(room)
+            left = started + ROOM_PATIENCE - time.monotonic()
+            if ready is not None and not ready.wait(max(left, 0.0)):
+                self._hurry_until = time.monotonic() + HURRY
+                return
+
+    def remove(self, socket: Namespace, rooms: Iterable[str]) -> None:
+        self.local.remove(socket, rooms)
+        if self._line.opens_rooms:
+            for room in rooms:
+                if not self.local.has(room):
+                    self._opening.pop(room, None)
+                    self._line.close_room(room)
+
+    def select(self, target: ITarget) -> Iterable[Namespace]:
+        return self.local.select(target)
+
+    # Saying something to everybody.
+
+    def broadcast(self, packet: SocketPacket, target: ITarget, flags: IFlags) -> None:
+        if not flags.local:
+            args = packet.data
+            self._line.send(Broadcast(_options(target, flags), lambda: args))
+        self.local.broadcast(packet, target, flags)
+
+    def broadcast_with_ack(
+        self, packet: SocketPacket, target: ITarget, flags: IFlags
+    ) -> Iterator[Namespace]:
+        return self.local.broadcast_with_ack(packet, target, flags)
+
+    def join(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None:
+        if not local:
+            self._line.send(Join(_options(target), frozenset(rooms)))
+        self.local.join(target, rooms)
+
+    def leave(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None:
+        if not local:
+            self._line.send(Leave(_options(target), frozenset(rooms)))
+        self.local.leave(target, rooms)
+
+    def disconnect(self, target: ITarget, close: bool, local: bool = False) -> None:
+        if not local:
+            self._line.send(Disconnect(_options(target), close))
+        self.local.disconnect(target, close)
+
+    # Asking.
+
+    def ask_others(
+        self, packet: SocketPacket, target: ITarget, flags: IFlags, changed: Callable[[], None]
+    ) -> Question | None:
+        if flags.local:
+            return None
+        args = packet.data
+        id = self._line.new_id()
+        question = Question(changed, self._line.count, partial(self._questions.forget, id))
+        self._questions.add(id, question)
+        try:
+            self._line.send(Broadcast(_options(target, flags), lambda: args, id))
+        except BaseException:
+            question.end()
+            raise
+        return question
+
+    def _inquire(self, ask: Callable[[str], Any], timeout: float) -> list[Any]:
+        """Ask all other servers, wait for the answer of each.
+
+        :param ask: says the question, with an id
+        :raises AckTimeout: one did not answer
+        """
+        deadline = time.monotonic() + timeout
+        count = self._line.count(timeout) - 1
+        if count < 1:
+            return []
+        inquiry = Inquiry(count, self._server.make_event())
+        id = self._line.new_id()
+        self._questions.add(id, inquiry)
+        try:
+            ask(id)
+            inquiry.done.wait(max(deadline - time.monotonic(), 0.0))
+        finally:
+            self._questions.forget(id)
+        if missing := count - len(inquiry.answers):
+            raise AckTimeout(f"{missing} of {count} servers did not answer", inquiry.answers)
+        return inquiry.answers
+
+    def fetch(self, target: ITarget, local: bool = False) -> list[Any]:
+        found: list[Any] = list(self.local.select(target))
+        if local:
+            return found
+        nsp = self._nsp()
+        assert nsp is not None
+        options = _options(target)
+        for sockets in self._inquire(lambda id: self._line.send(Fetch(options, id)), self._timeout):
+            for told in sockets:
+                try:
+                    found.append(RemoteSocket(nsp, told))
+                except ProtocolError as error:
+                    self._ignore(error)
+        return found
+
+    def all_rooms(self) -> set[str]:
+        rooms = {*self._sockets, *self.local.rooms}
+        if self._line.knows_rooms:
+            answers = self._inquire(lambda id: self._line.send(AllRooms(id)), self._timeout)
+            return rooms.union(*answers)
+        return rooms.union(*(socket.rooms for socket in self.fetch(EVERYBODY)))
+
+    def server_count(self) -> int:
+        return self._line.count(self._timeout)
+
+    def users(self, target: ITarget) -> set[Any]:
+        return self.local.users(target)
+
+    def server_side_emit(self, args: Sequence[Any], timeout: float | None) -> list[Any]:
+        if timeout is None:
+            self._line.send(ServerEmit(args))
+            return []
+        return self._inquire(lambda id: self._line.send(ServerEmit(args, id)), timeout)
+
+    # What others say. In the loop; nothing here waits.
+
+    def _hear(self, envelope: Envelope) -> None:
+        act = _ACTS.get(type(envelope.message))
+        if act is None:
+            self._questions.answer(envelope.message)
+            return
+        self._is_hearing = True
+        try:
+            act(self, envelope.message, envelope.sender)
+        except Exception as error:  # noqa: BLE001 - the next message is to be heard
+            self._ignore(error)
+        finally:
+            self._is_hearing = False
+
+    def _ignore(self, error: Exception) -> None:
+        self.ignored += 1
+        self._complain("a message of another server was ignored", self._name, error)
+
+    def _hear_broadcast(self, message: Broadcast, sender: str | None) -> None:
+        options, load, request_id = message
+        target, flags = _target(options), _flags(options)
+        if request_id is not None:
+            self._hear_question(message, sender)
+        elif any(True for _ in self.local.select(target)):
+            packet = SocketPacket(SocketType.EVENT, self._name, load())
+            self.local.broadcast(packet, target, flags)
+
+    def _hear_question(self, message: Broadcast, sender: str | None) -> None:
+        """Clients here are asked; what they answer goes to the server that asks."""
+        options, load, request_id = message
+        assert request_id is not None
+        server = self._server
+        sockets = list(self.local.select(_target(options)))
+        # Said first, also if there is none: who asks waits for it.
+        self._line.answer(ClientCount(request_id, len(sockets)), sender)
+        if not sockets:
+            return
+        timeout = min(options.timeout or server.ack_timeout, server.ack_timeout)
+        id = server.next_ack_id()
+        packet = SocketPacket(SocketType.EVENT, self._name, load(), id)
+
+        def answer(args: Sequence[Any] | None) -> None:
+            if args is not None:
+                value = args[0] if args else None
+                self._line.answer(ClientAck(request_id, value), sender)
+
+        for socket in self.local.broadcast_with_ack(packet, _target(options), _flags(options)):
+            socket.expect_ack(id, answer, timeout)
+
+    def _hear_join(self, message: Join, sender: str | None) -> None:
+        self.local.join(_target(message.options), _names(message.rooms))
+
+    def _hear_leave(self, message: Leave, sender: str | None) -> None:
+        self.local.leave(_target(message.options), _names(message.rooms))
+
+    def _hear_disconnect(self, message: Disconnect, sender: str | None) -> None:
+        self.local.disconnect(_target(message.options), message.close)
+
+    def _hear_fetch(self, message: Fetch, sender: str | None) -> None:
+        found = [describe(socket) for socket in self.local.select(_target(message.options))]
+        try:
+            self._line.answer(Sockets(message.request_id, found), sender)
+        except TypeError:
+            # What applications keep of their clients need not be fit for sending.
+            fit = [{**told, "data": sendable(told["data"])} for told in found]
+            self._line.answer(Sockets(message.request_id, fit), sender)
+
+    def _hear_all_rooms(self, message: AllRooms, sender: str | None) -> None:
+        rooms = [*self._sockets, *self.local.rooms]
+        self._line.answer(Rooms(message.request_id, rooms), sender)
+
+    def _hear_all_sids(self, message: AllSids, sender: str | None) -> None:
+        sids = [socket.sid for socket in self.local.select(Target(_names(message.rooms)))]
+        self._line.answer(Sids(message.request_id, sids), sender)
+
+    def _hear_server_emit(self, message: ServerEmit, sender: str | None) -> None:
+        nsp = self._nsp()
+        if nsp is not None and message.args[0] in nsp.server_listeners:
+            nsp.server.spawn(self._serve, nsp, message, sender)
+
+    def _serve(self, nsp: Nsp, message: ServerEmit, sender: str | None) -> None:
+        """Call listeners, which may wait."""
+        event, *args = message.args
+        value = nsp.receive_from_server(event, args)
+        if message.request_id is not None:
+            try:
+                self._line.answer(ServerAnswer(message.request_id, value), sender)
+            except TypeError as error:
+                self._complain("an answer to another server", event, error)
+
+
+_ACTS: dict[type[Message], Callable[[ClusterAdapter, Any, str | None], None]] = {
+    Broadcast: ClusterAdapter._hear_broadcast,
+    Join: ClusterAdapter._hear_join,
+    Leave: ClusterAdapter._hear_leave,
+    Disconnect: ClusterAdapter._hear_disconnect,
+    Fetch: ClusterAdapter._hear_fetch,
+    AllRooms: ClusterAdapter._hear_all_rooms,
+    AllSids: ClusterAdapter._hear_all_sids,
+    ServerEmit: ClusterAdapter._hear_server_emit,
+}
+
+
+def _options(target: ITarget, flags: IFlags | None = None) -> Options:
+    rooms, excluded = frozenset(target.rooms), frozenset(target.excluded)
+    if flags is None:
+        return Options(rooms, excluded)
+    timeout = getattr(flags, "timeout", None)
+    return Options(
+        rooms, excluded, volatile=flags.volatile, compress=flags.compress, timeout=timeout
+    )
+
+
+def _target(options: Options) -> Any:
+    # Numbers among the rooms are rooms that nobody here is in.
+    return Target(options.rooms, options.excluded)  # type: ignore[arg-type]
+
+
+def _flags(options: Options) -> Flags:
+    return Flags(volatile=options.volatile, compress=options.compress)
+
+
+def _names(rooms: Iterable[Any]) -> frozenset[str]:
+    """The rooms that have a name: clients here are in no others."""
+    return frozenset(room for room in rooms if isinstance(room, str))

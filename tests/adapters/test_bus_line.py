@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from pyramid_sio.adapters.bus_line import MODES, BusLine
+from pyramid_sio.adapters.cluster import ClusterAdapter
+from pyramid_sio.protocol.cluster_values import ValueEncoder
+from tests.adapters.buses import Exchange
+from tests.contract.cluster import ClusterContract, NewFactory
+
+
+def new_adapter(exchange: Exchange, mode: str = "dynamic") -> Any:
+    """Makes adapters of one server on an exchange."""
+    complain = lambda rule, peer, detail: None  # noqa: E731
+    line = partial(
+        BusLine,
+        exchange.new_bus(),
+        prefix="socket.io",
+        mode=mode,
+        encoder=ValueEncoder(),
+        complain=complain,
+    )
+    return partial(ClusterAdapter, new_line=line, timeout=2.0, complain=complain)
+
+
+class TestContract(ClusterContract):
+    @pytest.fixture(params=MODES)
+    def new_factory(self, request: pytest.FixtureRequest) -> NewFactory:
+        exchange = Exchange()
+        return lambda: new_adapter(exchange, request.param)
