@@ -199,6 +199,19 @@ class IEngineWatcher(Protocol):
     def sent(self, packets: int, size: int) -> None: ...
 
 
+class IComplaints(Protocol):
+    """Where goes what somebody did wrong. Implemented in ``engine.complaints``."""
+
+    def add(
+        self, rule: str, peer: str, detail: object = "", error: BaseException | None = None
+    ) -> None:
+        """Log, a few times a second for each rule, that ``peer`` broke it.
+
+        :param rule: a fixed phrase
+        :param error: what failed; its traceback follows
+        """
+
+
 class ITarget(Protocol):
     """Whom a broadcast is for: the union of rooms (none: everybody), minus some."""
 

@@ -264,10 +264,13 @@ class Server(Program):
 
 
 class Redis(Program):
-    """A redis-server that keeps nothing on disk; ``url`` is what a client connects to."""
+    """A redis-server that keeps nothing on disk; ``url`` is what a client connects to.
 
-    def __init__(self, directory: Path) -> None:
-        self.port = free_port()
+    :param port: None: a free one
+    """
+
+    def __init__(self, directory: Path, *, port: int | None = None) -> None:
+        self.port = free_port() if port is None else port
         self.url = f"redis://127.0.0.1:{self.port}/0"
         command = [find_program("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1"]
         options = ["--save", "", "--appendonly", "no", "--dir", str(directory)]
