@@ -35,7 +35,15 @@ if TYPE_CHECKING:
     from pyramid_sio.errors import (
         SessionClosed as SessionClosed,
     )
-    from pyramid_sio.events import SioNamespaceCreated as SioNamespaceCreated
+    from pyramid_sio.events import (
+        SioAdapterDown as SioAdapterDown,
+    )
+    from pyramid_sio.events import (
+        SioAdapterUp as SioAdapterUp,
+    )
+    from pyramid_sio.events import (
+        SioNamespaceCreated as SioNamespaceCreated,
+    )
     from pyramid_sio.plugin import get_sio as get_sio
     from pyramid_sio.plugin.decorators import sio_namespace as sio_namespace
     from pyramid_sio.sockets.handlers import on as on
@@ -49,6 +57,8 @@ _HOMES = {
     "EventError": "errors",
     "RateLimited": "errors",
     "SessionClosed": "errors",
+    "SioAdapterDown": "events",
+    "SioAdapterUp": "events",
     "SioError": "errors",
     "SioNamespaceCreated": "events",
     "Namespace": "sockets.namespace",

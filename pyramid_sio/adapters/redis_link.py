@@ -149,8 +149,13 @@ class RedisLink:
         job.start()
 
     def close(self, patience: float = 1.0) -> None:
-        """End all connections. What waits to be sent gets ``patience`` seconds; this waits."""
+        """End all connections, for good. What waits to be sent gets ``patience`` seconds.
+
+        This waits for it. Harmless if it has been done.
+        """
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
         deadline = time.monotonic() + patience
         sender = self._jobs.get("commands")
@@ -200,17 +205,20 @@ class RedisLink:
             # Ours, not Redis's.
             self._complaints.add(f"the connection for {name} failed", self.address, error=error)
         with self._lock:
-            self._errors[name] = why
             news = self._up is not False
+            before = self._errors[name] or ""
+            another = before != "" and not before.startswith(f"{type(error).__name__}:")
+            self._errors[name] = why
             if news:
                 self._up, self._since = False, time.monotonic()
-        if news:
+        if news or another:
             logger.warning(
                 "Redis at %s is not reached (%s); clients of this process are served, "
                 "without the others, until it is",
                 self.address,
                 why,
             )
+        if news:
             self._notify(False, why)
         self._outbox.fail_questions(f"Redis is not reached: {why}")
 

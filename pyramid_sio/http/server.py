@@ -30,6 +30,7 @@ from gevent.pywsgi import (
 
 from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.engine.peer import ENVIRON_KEY, Peer
+from pyramid_sio.engine.services import close_services, start_services
 from pyramid_sio.engine.spawner import Spawner
 from pyramid_sio.http.head import Head, check_path
 
@@ -306,6 +307,7 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
             f"Serving on {self.url} (polling and WebSocket, gevent {gevent.__version__})",
             flush=True,
         )
+        start_services()
         try:
             self._stopping.wait()
             self.drain()
@@ -332,6 +334,8 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
                 )
         while self.answering and time.monotonic() < deadline:
             gevent.sleep(0.01)
+        # What handlers said at the end is still to be sent.
+        close_services(max(1.0, deadline - time.monotonic()))
         if self.family == socket.AF_UNIX:
             with contextlib.suppress(OSError):
                 os.unlink(self.address)

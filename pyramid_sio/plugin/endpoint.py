@@ -22,6 +22,7 @@ from pyramid_sio.plugin.context import Invoker
 from pyramid_sio.plugin.origin import OriginPolicy
 from pyramid_sio.plugin.parsers import find_parser
 from pyramid_sio.plugin.recovery import find_rooms
+from pyramid_sio.plugin.redis import find_link
 from pyramid_sio.plugin.settings import parse_settings
 from pyramid_sio.sockets.limits import Limits
 from pyramid_sio.sockets.server import SioServer
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pyramid.request import Request
     from pyramid.response import Response
 
-    from pyramid_sio.interfaces import IInvoker
+    from pyramid_sio.interfaces import IEngineHandler, IInvoker, ISession
     from pyramid_sio.plugin.cookie import SessionCookie
     from pyramid_sio.sockets.nsp import Nsp
 
@@ -66,6 +67,8 @@ class Endpoint:
         self.request_hooks: list[Callable[[Request], Response | None]] = []
         self.origins = OriginPolicy(values["cors_origins"])
         parser = find_parser(values["parser"], values["json_default"])
+        #: The way to other processes; None: there are none.
+        self.link = find_link(values, registry, self._in_loop)
         rooms = find_rooms(values, parser.encoder)
         self.sio = SioServer(
             invoker=invoker or Invoker(registry),
@@ -83,7 +86,7 @@ class Endpoint:
             max_attachments=values["max_attachments"],
             max_attachment_bytes=values["max_attachments"] * values["max_http_buffer_size"],
             max_held=values["max_buffer_size"],
-            shut_down=lambda patience: self.engine.shut_down(patience),
+            shut_down=self._shut_down,
             limits=Limits(
                 values["rate_limit"], values["rate_limit_user"], values["rate_limit_refusals"]
             ),
@@ -92,13 +95,24 @@ class Endpoint:
         self.sio.creation_listeners.append(self._announce_namespace)
         names = EngineSettings.__dataclass_fields__
         self.engine = EngineServer(
-            EngineSettings(**{name: values[name] for name in names}), self.sio.accept
+            EngineSettings(**{name: values[name] for name in names}), self._accept
         )
         #: What the admin UI looks through; None: it is off.
         self.admin = set_up_admin(values, self.sio, self.engine)
 
     def _in_loop(self, func: Callable[..., None], *args: Any) -> None:
         self.engine.in_loop(func, *args)
+
+    def _accept(self, session: ISession) -> IEngineHandler:
+        if self.link is not None:
+            # Servers that are not ours don't say when they begin to serve.
+            self.link.start()
+        return self.sio.accept(session)
+
+    def _shut_down(self, patience: float) -> None:
+        self.engine.shut_down(patience)
+        if self.link is not None:
+            self.link.close()
 
     def _announce_namespace(self, nsp: Nsp) -> None:
         registry = self._registry
@@ -109,9 +123,10 @@ class Endpoint:
         """Log what is enabled."""
         settings = self.engine.settings
         logger.info(
-            "Socket.IO at %s: %s; namespaces: %s; rooms in memory; JavaScript client %s",
+            "Socket.IO at %s: %s; namespaces: %s; rooms in memory%s; JavaScript client %s",
             self.path,
             " and ".join(settings.transports),
             ", ".join(sorted(nsp.name for nsp in self.sio)) or "none declared",
+            f", {self.link.address}" if self.link is not None else "",
             (client_version() or "missing") if self.serve_client else "not served",
         )

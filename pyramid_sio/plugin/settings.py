@@ -231,6 +231,24 @@ SETTINGS: tuple[Setting, ...] = (
         "told the same; they cannot ask.",
     ),
     Setting(
+        "redis_url",
+        str,
+        "",
+        "The Redis that joins several processes, such as redis://localhost:6379/0; empty: none.",
+    ),
+    Setting(
+        "redis_timeout",
+        seconds,
+        "5",
+        "Seconds Redis may take to answer before its connection is given up and made anew.",
+    ),
+    Setting(
+        "redis_queue_size",
+        count,
+        "10_000_000",
+        "Bytes that may wait for Redis while it is away; beyond that the oldest are dropped.",
+    ),
+    Setting(
         "admin",
         asbool,
         "false",
