@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from pyramid_sio.errors import ProtocolError
-from pyramid_sio.protocol.socket_v5 import to_json
+from pyramid_sio.protocol.json_text import to_json
 
 #: Asked for objects that neither JSON nor MessagePack knows; TypeError: it does not either.
 Default = Callable[[Any], Any]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime, time
 from typing import Any
 
 import orjson
 
 from pyramid_sio.errors import LimitExceeded, ProtocolError
+from pyramid_sio.protocol.json_text import OPTIONS as _OPTIONS
+from pyramid_sio.protocol.json_text import dump_json
 from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
 
 #: Names no event may have: clients and servers emit them by themselves.
@@ -289,38 +290,14 @@ class Encoder:
 
     def _dump(self, data: Any) -> tuple[bytes, list[bytes]]:
         """JSON with placeholders, and what they stand for."""
-        blobs: list[bytes] = []
-
-        def replace(value: Any) -> Any:
-            # Belongs to this call alone, because the application's hook may itself emit.
-            if isinstance(value, _BINARY):
-                blobs.append(bytes(value))
-                return {"_placeholder": True, "num": len(blobs) - 1}
-            if self._default is not None:
-                try:
-                    return self._default(value)
-                except TypeError:
-                    if not isinstance(value, _KNOWN):
-                        raise
-            return to_json(value)
-
-        try:
-            return _dumps(data, replace, _OPTIONS), blobs
-        except TypeError as exc:
-            if exc.__cause__ is not None:
-                raise _reveal(exc) from exc.__cause__
-        # Perhaps a key that is no string. Taking those costs the others half their speed.
-        blobs.clear()
-        try:
-            return _dumps(data, replace, _OPTIONS | orjson.OPT_NON_STR_KEYS), blobs
-        except TypeError as exc:
-            raise _reveal(exc) from exc.__cause__
+        return dump_json(data, self._default, _placeholder)
 
 
-_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME
-_BINARY = (bytes, bytearray, memoryview)
-_TIMES = (date, time)  # a datetime is a date
-_KNOWN = (*_TIMES, tuple)
+def _placeholder(blob: bytes, blobs: list[bytes]) -> dict[str, Any]:
+    blobs.append(blob)
+    return {"_placeholder": True, "num": len(blobs) - 1}
+
+
 _CARRIERS = {
     _EVENT: _EVENT,
     _ACK: _ACK,
@@ -332,24 +309,3 @@ _CARRIERS = {
 def _header(prefix: str, namespace: str, id: int | None) -> bytes:
     where = "" if namespace == "/" else namespace + ","
     return f"{prefix}{where}{'' if id is None else id}".encode()
-
-
-def to_json(value: Any) -> Any:
-    """What JSON gets for a time or a tuple with a type of its own."""
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            return value.isoformat(timespec="milliseconds")
-        return value.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-    if isinstance(value, _TIMES):
-        return value.isoformat()
-    if isinstance(value, tuple):
-        return list(value)
-    raise TypeError(f"cannot send an object of type {type(value).__qualname__}")
-
-
-def _reveal(exc: TypeError) -> BaseException:
-    """The error to raise for orjson's, which hides whatever the hook raised, even an exit."""
-    cause = exc.__cause__
-    if cause is None or isinstance(cause, TypeError):
-        return TypeError(f"cannot be sent: {exc}")
-    return cause

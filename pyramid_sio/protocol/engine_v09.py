@@ -1,0 +1,255 @@
+"""Socket.IO 0.9 below its packets: URLs, the handshake's answer, payloads, script answers.
+
+Upstream: ``plugin.legacy``, which gets the requests, and ``engine.transports.legacy``.
+Downstream: nothing; all functions are pure.
+
+Source: Socket.IO protocol, revision 1, "Transport", and what its JavaScript client sends. That
+generation has no Engine.IO: its packets lie directly on the transports.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from enum import Enum
+from math import ceil
+from typing import NamedTuple
+
+import orjson
+
+from pyramid_sio.errors import BadRequest, LimitExceeded, ProtocolError, UnknownTransport
+from pyramid_sio.protocol.request import parse_query
+
+#: The first segment of every path: the protocol's revision.
+REVISION = "1"
+#: All transports there are, in the order in which a client should try them.
+TRANSPORTS = (
+    "websocket",
+    "flashsocket",
+    "htmlfile",
+    "xhr-multipart",
+    "xhr-polling",
+    "jsonp-polling",
+)
+#: Those that become a WebSocket.
+SOCKETS = frozenset(("websocket", "flashsocket"))
+
+#: Around the length that stands before each packet of a payload.
+MARK = "\ufffd"
+#: Packets accepted in one payload.
+MAX_PACKETS = 65536
+#: Digits of a packet's length; more would be longer than any request may be.
+_LENGTH = re.compile(f"{MARK}([0-9]{{1,10}}){MARK}")
+_SLOT = re.compile("[0-9]{1,10}")
+
+#: What a script or a page must not contain raw: the ends of lines for JavaScript before 2019,
+#: and what could begin a tag.
+_UNSAFE = {0x2028: "\\u2028", 0x2029: "\\u2029", ord("<"): "\\u003c"}
+
+#: A page that hands what it is told to whoever opened it; some browsers show nothing of a page
+#: before they have 256 bytes of it.
+PREAMBLE = (
+    b"<html><body><script>var _ = function (packet) { parent.s._(packet, document); };</script>"
+).ljust(256)
+
+#: Between the packets of a response that has many parts.
+BOUNDARY = "socketio"
+
+
+class Wish(Enum):
+    """What a request wants."""
+
+    HANDSHAKE = "handshake"
+    TRANSPORT = "transport"
+    DISCONNECT = "disconnect"
+
+
+class LegacyRequest(NamedTuple):
+    """One request, understood as far as that needs no session.
+
+    :param transport: an enabled transport's name, or "" if none belongs to the wish
+    :param sid: the session it names, or ""
+    :param slot: the number of the callback that a script calls; None: the answer is no script
+    """
+
+    wish: Wish
+    transport: str = ""
+    sid: str = ""
+    slot: int | None = None
+
+
+def parse_path(
+    segments: Sequence[str], query_string: str, *, transports: Collection[str]
+) -> LegacyRequest:
+    """Tell what is asked, from the path below the endpoint.
+
+    Clients of 0.9.9 and later leave with two slashes for want of a transport, which some proxies
+    make one, and those of 0.9.7 and 0.9.8 name the session alone.
+
+    :param segments: the parts between slashes, without empty ones; the first is ``1``
+    :param query_string: raw
+    :param transports: the enabled ones
+    :raises UnknownTransport: it is none, or not enabled
+    :raises BadRequest: the path is longer than any, or a script is to call something odd
+    """
+    query = parse_query(query_string)
+    _, *rest = segments
+    if not rest:
+        digits = query.get("jsonp", "")
+        return LegacyRequest(Wish.HANDSHAKE, slot=int(digits) if _SLOT.fullmatch(digits) else None)
+    if len(rest) > 2:
+        raise BadRequest(detail="a path of more than three parts")
+    if len(rest) == 1 and rest[0] not in TRANSPORTS:
+        return LegacyRequest(Wish.DISCONNECT, sid=rest[0])
+    if len(rest) == 2 and "disconnect" in query:
+        return LegacyRequest(Wish.DISCONNECT, sid=rest[1])
+    transport = rest[0]
+    if transport not in transports:
+        raise UnknownTransport(detail=f"0.9 transport {transport[:40]!r}")
+    if len(rest) == 1:
+        raise BadRequest(detail=f"{transport} without a session id")
+    slot = None
+    if transport == "jsonp-polling":
+        digits = query.get("i", "0")
+        if not _SLOT.fullmatch(digits):
+            raise BadRequest(detail=f"i={digits[:40]!r} is no callback's number")
+        slot = int(digits)
+    return LegacyRequest(Wish.TRANSPORT, transport, rest[1], slot)
+
+
+def encode_handshake(sid: str, *, heartbeat: float, close: float, transports: Sequence[str]) -> str:
+    """The answer to a handshake.
+
+    Whole seconds, and never none: the JavaScript client takes an empty field for no time at all.
+
+    :param heartbeat: seconds without any packet after which the client gives the connection up
+    :param close: the same for polling
+    :param transports: those it may use, best first
+    """
+    return f"{sid}:{ceil(heartbeat)}:{ceil(close)}:{','.join(transports)}"
+
+
+def encode_payload(packets: Sequence[bytes]) -> bytes:
+    """The body of a poll's response: one packet as it is, several each behind its length."""
+    if len(packets) == 1:
+        return packets[0]
+    return b"".join(f"{MARK}{length_of(packet)}{MARK}".encode() + packet for packet in packets)
+
+
+def length_of(packet: bytes) -> int:
+    """The length of a UTF-8 text as JavaScript counts it: in UTF-16 units."""
+    if packet.isascii():
+        return len(packet)
+    return len(packet.decode().encode("utf-16-le")) // 2
+
+
+def decode_payload(text: str, *, max_packets: int = MAX_PACKETS) -> list[str]:
+    """The packets of a POST body, after whatever the transport puts around it.
+
+    Lengths count UTF-16 units. A body whose lengths fit code points only is taken too, because
+    that is what Python clients have sent.
+
+    :raises ProtocolError: no lengths fit
+    :raises LimitExceeded: there are more than ``max_packets``
+    """
+    if not text.startswith(MARK):
+        return [text] if text else []
+    if max(text) <= "\uffff":
+        return _cut(text, max_packets)
+    units = text.encode("utf-16-le", "surrogatepass")
+    try:
+        return _cut_units(text, units, max_packets)
+    except LimitExceeded:
+        raise
+    except ProtocolError as error:
+        try:
+            return _cut(text, max_packets)
+        except ProtocolError:
+            raise error from None
+
+
+def _cut(text: str, max_packets: int) -> list[str]:
+    """Packets whose lengths are in characters of ``text``."""
+    packets: list[str] = []
+    position = 0
+    while position < len(text):
+        header = _LENGTH.match(text, position)
+        start, stop = _measure(header, len(packets), max_packets)
+        if stop > len(text):
+            raise ProtocolError("a packet ends before its length says")
+        packets.append(text[start:stop])
+        position = stop
+    return packets
+
+
+def _cut_units(text: str, units: bytes, max_packets: int) -> list[str]:
+    """Packets whose lengths are in UTF-16 units."""
+    packets: list[str] = []
+    position = 0
+    while position < len(units):
+        # No header is longer than this.
+        head = units[position : position + 24].decode("utf-16-le", "replace")
+        start, stop = _measure(_LENGTH.match(head), len(packets), max_packets)
+        start, stop = position + 2 * start, position + 2 * stop
+        if stop > len(units):
+            raise ProtocolError("a packet ends before its length says")
+        try:
+            packets.append(units[start:stop].decode("utf-16-le"))
+        except UnicodeDecodeError:
+            raise ProtocolError("a length ends within a character") from None
+        position = stop
+    return packets
+
+
+def _measure(header: re.Match[str] | None, count: int, max_packets: int) -> tuple[int, int]:
+    """Where the packet behind a header begins and ends."""
+    if header is None:
+        raise ProtocolError("a packet without its length")
+    if count == max_packets:
+        raise LimitExceeded(f"more than {max_packets} packets in one payload")
+    start = header.end()
+    return start, start + int(header[1])
+
+
+# Answers that are scripts, or pages.
+
+
+def script_string(text: bytes) -> bytes:
+    """UTF-8 text as a JavaScript string that is harmless in any script and any page."""
+    return orjson.dumps(text.decode()).decode().translate(_UNSAFE).encode()
+
+
+def encode_script(slot: int, text: bytes) -> bytes:
+    """A script that hands ``text`` to the client's callback of that number."""
+    return b"io.j[%d](%b);" % (slot, script_string(text))
+
+
+def encode_script_error(slot: int, text: bytes) -> bytes:
+    """The same for a handshake that was refused: browsers tell a page nothing else of it."""
+    return b"io.j[%d](new Error(%b));" % (slot, script_string(text))
+
+
+def decode_form(body: bytes) -> str:
+    """The payload in a form that a script has posted: a JSON string in the field ``d``.
+
+    :raises ProtocolError: there is no such field, or it is something else
+    """
+    try:
+        text = parse_query(body.decode("latin-1"), max_fields=10).get("d")
+        payload = orjson.loads(text) if text is not None else None
+    except (BadRequest, ValueError):
+        payload = None
+    if type(payload) is not str:
+        raise ProtocolError("a form without a JSON string in the field d")
+    return payload
+
+
+def encode_page_part(packet: bytes) -> bytes:
+    """One packet as a part of the page that ``htmlfile`` never ends."""
+    return b"<script>_(%b);</script>" % script_string(packet).replace(b"/", b"\\/")
+
+
+def encode_part(packet: bytes) -> bytes:
+    """One packet as a part of the response that ``xhr-multipart`` never ends."""
+    head = f"Content-Type: text/plain; charset=UTF-8\r\nContent-Length: {len(packet)}"
+    return f"{head}\r\n\r\n".encode() + packet + f"\r\n--{BOUNDARY}\r\n".encode()
