@@ -19,7 +19,7 @@ from pyramid_sio.protocol.cluster_numbered import decode, encode
 from pyramid_sio.protocol.cluster_values import ValueEncoder
 
 if TYPE_CHECKING:
-    from pyramid_sio.adapters.lines import IBus
+    from pyramid_sio.adapters.lines import IBus, ISubscription
 
 #: Who has a channel of its own. JavaScript servers of another mode do not hear each other there.
 STATIC, DYNAMIC, PRIVATE = "static", "dynamic", "dynamic-private"
@@ -64,7 +64,8 @@ class BusLine:
         self._encoder = encoder
         self._complain = complain
         self._channel = f"{prefix}#{namespace}#"
-        self._rooms: set[str] = set()
+        self._rooms: dict[str, ISubscription] = {}
+        self._own: list[ISubscription] = []
         self._hear: Callable[[Envelope], None]
 
     def __repr__(self) -> str:
@@ -72,8 +73,8 @@ class BusLine:
 
     def open(self, hear: Callable[[Envelope], None], has_room: Callable[[Any], bool]) -> None:
         self._hear = hear
-        self._bus.subscribe(self._channel, self._receive)
-        self._bus.subscribe(self._of(self.uid), self._receive)
+        for channel in (self._channel, self._of(self.uid)):
+            self._own.append(self._bus.subscribe(channel, self._receive))
 
     def _of(self, name: object) -> str:
         return f"{self._channel}{name}#"
@@ -100,7 +101,7 @@ class BusLine:
     def _encode(self, message: Order | Answer) -> bytes:
         return encode(message, uid=self.uid, namespace=self._namespace, encoder=self._encoder)
 
-    def _receive(self, data: bytes) -> None:
+    def _receive(self, channel: bytes, data: bytes) -> None:
         try:
             envelope = decode(data, namespace=self._namespace)
         except ProtocolError as error:
@@ -113,23 +114,22 @@ class BusLine:
     def count(self, timeout: float) -> int:
         return self._bus.count(self._channel, timeout)
 
-    def open_room(self, room: str, ready: Callable[[], None] | None = None) -> bool:
-        self._rooms.add(room)
-        return self._bus.subscribe(self._of(room), self._receive, ready)
+    def open_room(self, room: str) -> ISubscription:
+        subscription = self._rooms[room] = self._bus.subscribe(self._of(room), self._receive)
+        return subscription
 
     def close_room(self, room: str) -> None:
-        if room in self._rooms:
-            self._rooms.discard(room)
-            self._bus.unsubscribe(self._of(room))
+        subscription = self._rooms.pop(room, None)
+        if subscription is not None:
+            subscription.close()
 
     def new_id(self) -> str:
         return secrets.token_hex(ID_BYTES)
 
     def close(self) -> None:
-        for room in list(self._rooms):
-            self.close_room(room)
-        self._bus.unsubscribe(self._of(self.uid))
-        self._bus.unsubscribe(self._channel)
+        for subscription in (*self._rooms.values(), *self._own):
+            subscription.close()
+        self._rooms.clear()
 
 
 def is_sid(room: object) -> bool:

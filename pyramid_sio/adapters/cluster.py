@@ -44,7 +44,7 @@ from pyramid_sio.protocol.packets import SocketPacket, SocketType
 from pyramid_sio.sockets.broadcast import Flags, Target
 
 if TYPE_CHECKING:
-    from pyramid_sio.adapters.lines import ILine
+    from pyramid_sio.adapters.lines import ILine, ISubscription
     from pyramid_sio.interfaces import IFlags, ITarget
     from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.nsp import Nsp
@@ -86,8 +86,8 @@ class ClusterAdapter:
         self._questions = Questions()
         self._nsp: Callable[[], Nsp | None] = lambda: None
         self._line: ILine
-        #: What is set when a room can be heard, while that is not yet so.
-        self._opening: dict[str, Any] = {}
+        #: Rooms that cannot be heard yet, or could not when they were opened.
+        self._opening: dict[str, ISubscription] = {}
         #: Until when nothing is waited for: it was in vain a moment ago.
         self._hurry_until = 0.0
         #: True while something that came from outside is done: nothing may wait then.
@@ -100,8 +100,7 @@ class ClusterAdapter:
         self._nsp = weakref.ref(nsp)
         self._name = nsp.name
         self._line = self._new_line(nsp.name)
-        in_loop = nsp.server.in_loop
-        self._line.open(partial(in_loop, self._hear), self.local.has)
+        self._line.open(self._hear, self.local.has)
 
     @property
     def _server(self) -> Any:
@@ -131,14 +130,9 @@ class ClusterAdapter:
     def _open_rooms(self, rooms: Iterable[str]) -> None:
         """Hear what is sent to rooms from now on."""
         for room in rooms:
-            ready = self._opening[room] = self._server.make_event()
-            if not self._line.open_room(room, partial(self._opened, room, ready)):
-                del self._opening[room]
-
-    def _opened(self, room: str, ready: Any) -> None:
-        ready.set()
-        if self._opening.get(room) is ready:
-            del self._opening[room]
+            subscription = self._line.open_room(room)
+            if not subscription.active:
+                self._opening[room] = subscription
 
     def _await_rooms(self, rooms: Iterable[str]) -> None:
         """Wait until others can be heard in rooms, if it can be waited here.
@@ -151,11 +145,15 @@ class ClusterAdapter:
         if started < self._hurry_until:
             return
         for room in rooms:
-            ready = self._opening.get(room)
+            subscription = self._opening.get(room)
+            if subscription is None:
+                continue
             left = started + ROOM_PATIENCE - time.monotonic()
-            if ready is not None and not ready.wait(max(left, 0.0)):
+            if not subscription.wait(max(left, 0.0)):
                 self._hurry_until = time.monotonic() + HURRY
                 return
+            if self._opening.get(room) is subscription:
+                del self._opening[room]
 
     def remove(self, socket: Namespace, rooms: Iterable[str]) -> None:
         self.local.remove(socket, rooms)

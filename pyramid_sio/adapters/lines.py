@@ -12,25 +12,34 @@ from typing import Any, Protocol
 from pyramid_sio.protocol.cluster import Answer, Envelope, Order
 
 
+class ISubscription(Protocol):
+    """That somebody hears a channel."""
+
+    @property
+    def active(self) -> bool:
+        """Is everything heard that is published from now on?"""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is active; False if that takes longer."""
+
+    def close(self) -> None:
+        """End it; harmless if that has been done. Never waits."""
+
+
 class IBus(Protocol):
     """Carries bytes on named channels between the processes of a cluster. One for a process.
 
     At most once, in order for each channel and sender. Any thread may call.
     """
 
-    def subscribe(
-        self, channel: str, hear: Callable[[bytes], None], ready: Callable[[], None] | None = None
-    ) -> bool:
-        """Hear what is published on a channel from now on; does not wait.
+    def subscribe(self, channel: str, hear: Callable[[bytes, bytes], Any]) -> ISubscription:
+        """Hear what is published on a channel, as soon as it can be; does not wait.
 
-        After the connection was lost and is there again, it is subscribed again.
+        After the connection was lost and is there again, it is heard again.
 
-        :param hear: must not wait, nor raise; gets what this process publishes as well
-        :param ready: called once everything is heard that is published from then on
-        :returns: False if that will not be soon, because the way is down
+        :param hear: called with the channel and the bytes, in the thread that owns the clients'
+            connections; must not wait. Gets what this process publishes as well
         """
-
-    def unsubscribe(self, channel: str) -> None: ...
 
     def publish(self, channel: str, data: bytes) -> None:
         """Send, or queue within limits, or drop and count it. Never waits, never raises."""
@@ -59,7 +68,8 @@ class ILine(Protocol):
     def open(self, hear: Callable[[Envelope], None], has_room: Callable[[Any], bool]) -> None:
         """Take part from now on.
 
-        :param hear: gets what others say; must not wait, nor raise
+        :param hear: gets what others say, in the thread that owns the clients' connections;
+            must not wait, nor raise
         :param has_room: tells whether a room has members here; messages for other rooms may
             be dropped before they are decoded
         """
@@ -73,12 +83,8 @@ class ILine(Protocol):
     def count(self, timeout: float) -> int:
         """Servers of this namespace, this one included. :raises AdapterError: it is not known"""
 
-    def open_room(self, room: str, ready: Callable[[], None] | None = None) -> bool:
-        """A room has a member here now, its first.
-
-        :param ready: called once everything is heard that is sent to it from then on
-        :returns: False if ``ready`` need not be waited for
-        """
+    def open_room(self, room: str) -> ISubscription:
+        """A room has a member here now, its first; called if ``opens_rooms``."""
 
     def close_room(self, room: str) -> None:
         """A room has no member here any more."""

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+from gevent.event import Event
 
 from pyramid_sio.errors import AdapterError
+
+Hear = Callable[[bytes, bytes], Any]
 
 
 class Exchange:
@@ -24,23 +27,43 @@ class Exchange:
         return self.buses[-1]
 
 
+class Subscription:
+    def __init__(self, bus: ExchangeBus, channel: str, hear: Hear) -> None:
+        self.hear = hear
+        self._bus = bus
+        self._channel = channel
+        self._began = Event()
+
+    @property
+    def active(self) -> bool:
+        return bool(self._began.is_set())
+
+    def begin(self) -> None:
+        self._began.set()
+
+    def wait(self, seconds: float) -> bool:
+        return bool(self._began.wait(seconds))
+
+    def close(self) -> None:
+        listeners = self._bus.heard.get(self._channel, [])
+        if self in listeners:
+            listeners.remove(self)
+
+
 class ExchangeBus:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self.heard: dict[str, Callable[[bytes], None]] = {}
+        self.heard: dict[str, list[Subscription]] = {}
 
-    def subscribe(
-        self, channel: str, hear: Callable[[bytes], None], ready: Callable[[], None] | None = None
-    ) -> bool:
-        self.heard[channel] = hear
-        if self._exchange.is_down:
-            return False
-        if ready is not None:
-            gevent.get_hub().loop.run_callback(ready)
-        return True
+    def subscribe(self, channel: str, hear: Hear) -> Subscription:
+        subscription = Subscription(self, channel, hear)
+        if not self._exchange.is_down:
+            gevent.get_hub().loop.run_callback(self._begin, channel, subscription)
+        return subscription
 
-    def unsubscribe(self, channel: str) -> None:
-        self.heard.pop(channel, None)
+    def _begin(self, channel: str, subscription: Subscription) -> None:
+        self.heard.setdefault(channel, []).append(subscription)
+        subscription.begin()
 
     def publish(self, channel: str, data: bytes) -> None:
         if not self._exchange.is_down:
@@ -49,11 +72,10 @@ class ExchangeBus:
 
     def _deliver(self, channel: str, data: bytes) -> Any:
         for bus in self._exchange.buses:
-            hear = bus.heard.get(channel)
-            if hear is not None:
-                hear(data)
+            for subscription in tuple(bus.heard.get(channel, ())):
+                subscription.hear(channel.encode(), data)
 
     def count(self, channel: str, timeout: float) -> int:
         if self._exchange.is_down:
             raise AdapterError("the exchange is down")
-        return sum(channel in bus.heard for bus in self._exchange.buses)
+        return sum(bool(bus.heard.get(channel)) for bus in self._exchange.buses)
