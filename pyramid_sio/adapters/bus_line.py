@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pyramid_sio.adapters.cluster import Complain
 from pyramid_sio.errors import ProtocolError
 from pyramid_sio.protocol.cluster import Answer, Broadcast, Envelope, Order
 from pyramid_sio.protocol.cluster_numbered import decode, encode
@@ -20,6 +19,7 @@ from pyramid_sio.protocol.cluster_values import ValueEncoder
 
 if TYPE_CHECKING:
     from pyramid_sio.adapters.lines import IBus, ISubscription
+    from pyramid_sio.interfaces import IComplaints
 
 #: Who has a channel of its own. JavaScript servers of another mode do not hear each other there.
 STATIC, DYNAMIC, PRIVATE = "static", "dynamic", "dynamic-private"
@@ -39,7 +39,7 @@ class BusLine:
     :param mode: which rooms others are told about on a channel of their own; all such channels
         are heard in any mode but ``static``
     :param encoder: of values
-    :param complain: logs, within limits, what others get wrong
+    :param complaints: for what others get wrong
     """
 
     knows_rooms = False
@@ -52,7 +52,7 @@ class BusLine:
         prefix: str,
         mode: str,
         encoder: ValueEncoder,
-        complain: Complain,
+        complaints: IComplaints,
     ) -> None:
         self.uid = secrets.token_hex(ID_BYTES)
         self.opens_rooms = mode != STATIC
@@ -62,7 +62,7 @@ class BusLine:
         self._namespace = namespace
         self._mode = mode
         self._encoder = encoder
-        self._complain = complain
+        self._complaints = complaints
         self._channel = f"{prefix}#{namespace}#"
         self._rooms: dict[str, ISubscription] = {}
         self._own: list[ISubscription] = []
@@ -106,7 +106,7 @@ class BusLine:
             envelope = decode(data, namespace=self._namespace)
         except ProtocolError as error:
             self.ignored += 1
-            self._complain("no message of a server", self._channel, error)
+            self._complaints.add("no message of a server", self._channel, error)
             return
         if envelope is not None and envelope.sender != self.uid:
             self._hear(envelope)

@@ -17,40 +17,29 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
+from pyramid_sio.adapters.hearing import Hearing
 from pyramid_sio.adapters.memory import MemoryAdapter
 from pyramid_sio.adapters.questions import Inquiry, Question, Questions
-from pyramid_sio.adapters.remote import RemoteSocket, describe, sendable
+from pyramid_sio.adapters.remote import RemoteSocket
 from pyramid_sio.errors import AckTimeout, ProtocolError
 from pyramid_sio.protocol.cluster import (
     AllRooms,
-    AllSids,
     Broadcast,
-    ClientAck,
-    ClientCount,
     Disconnect,
-    Envelope,
     Fetch,
     Join,
     Leave,
-    Message,
     Options,
-    Rooms,
-    ServerAnswer,
     ServerEmit,
-    Sids,
-    Sockets,
 )
-from pyramid_sio.protocol.packets import SocketPacket, SocketType
-from pyramid_sio.sockets.broadcast import Flags, Target
+from pyramid_sio.protocol.packets import SocketPacket
+from pyramid_sio.sockets.broadcast import Target
 
 if TYPE_CHECKING:
     from pyramid_sio.adapters.lines import ILine, ISubscription
-    from pyramid_sio.interfaces import IFlags, ITarget
+    from pyramid_sio.interfaces import IComplaints, IFlags, ITarget
     from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.nsp import Nsp
-
-#: Called with a rule, who broke it, and how.
-Complain = Callable[[str, str, object], None]
 
 EVERYBODY = Target()
 #: Seconds that joining a room waits until others can be heard there, and for how long nothing
@@ -65,7 +54,7 @@ class ClusterAdapter:
     :param sockets: the namespace's connections by ``sid``
     :param new_line: makes the way to the other servers, for a namespace's name
     :param timeout: seconds that other servers may take to answer
-    :param complain: logs, within limits, what others get wrong
+    :param complaints: for what others get wrong
     """
 
     def __init__(
@@ -74,15 +63,13 @@ class ClusterAdapter:
         *,
         new_line: Callable[[str], ILine],
         timeout: float,
-        complain: Complain,
+        complaints: IComplaints,
     ) -> None:
         self.local = MemoryAdapter(sockets)
-        #: Messages of others that were ignored, because they were none.
-        self.ignored = 0
         self._sockets = sockets
         self._new_line = new_line
         self._timeout = timeout
-        self._complain = complain
+        self._complaints = complaints
         self._questions = Questions()
         self._nsp: Callable[[], Nsp | None] = lambda: None
         self._line: ILine
@@ -90,17 +77,23 @@ class ClusterAdapter:
         self._opening: dict[str, ISubscription] = {}
         #: Until when nothing is waited for: it was in vain a moment ago.
         self._hurry_until = 0.0
-        #: True while something that came from outside is done: nothing may wait then.
-        self._is_hearing = False
+        self._hearing: Hearing
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.local!r}>"
 
     def attach(self, nsp: Nsp) -> None:
         self._nsp = weakref.ref(nsp)
-        self._name = nsp.name
         self._line = self._new_line(nsp.name)
-        self._line.open(self._hear, self.local.has)
+        self._hearing = Hearing(
+            self._nsp,
+            nsp.name,
+            line=self._line,
+            local=self.local,
+            questions=self._questions,
+            complaints=self._complaints,
+        )
+        self._line.open(self._hearing.hear, self.local.has)
 
     @property
     def _server(self) -> Any:
@@ -139,7 +132,7 @@ class ClusterAdapter:
 
         So that whoever hears that its client is in a room can rely on it.
         """
-        if not self._opening or self._is_hearing or gevent.getcurrent() is gevent.get_hub():
+        if not self._opening or self._hearing.busy or gevent.getcurrent() is gevent.get_hub():
             return
         started = time.monotonic()
         if started < self._hurry_until:
@@ -246,7 +239,7 @@ class ClusterAdapter:
                 try:
                     found.append(RemoteSocket(nsp, told))
                 except ProtocolError as error:
-                    self._ignore(error)
+                    self._hearing.ignore(error)
         return found
 
     def all_rooms(self) -> set[str]:
@@ -268,109 +261,6 @@ class ClusterAdapter:
             return []
         return self._inquire(lambda id: self._line.send(ServerEmit(args, id)), timeout)
 
-    # What others say. In the loop; nothing here waits.
-
-    def _hear(self, envelope: Envelope) -> None:
-        act = _ACTS.get(type(envelope.message))
-        if act is None:
-            self._questions.answer(envelope.message)
-            return
-        self._is_hearing = True
-        try:
-            act(self, envelope.message, envelope.sender)
-        except Exception as error:  # noqa: BLE001 - the next message is to be heard
-            self._ignore(error)
-        finally:
-            self._is_hearing = False
-
-    def _ignore(self, error: Exception) -> None:
-        self.ignored += 1
-        self._complain("a message of another server was ignored", self._name, error)
-
-    def _hear_broadcast(self, message: Broadcast, sender: str | None) -> None:
-        options, load, request_id = message
-        target, flags = _target(options), _flags(options)
-        if request_id is not None:
-            self._hear_question(message, sender)
-        elif any(True for _ in self.local.select(target)):
-            packet = SocketPacket(SocketType.EVENT, self._name, load())
-            self.local.broadcast(packet, target, flags)
-
-    def _hear_question(self, message: Broadcast, sender: str | None) -> None:
-        """Clients here are asked; what they answer goes to the server that asks."""
-        options, load, request_id = message
-        assert request_id is not None
-        server = self._server
-        sockets = list(self.local.select(_target(options)))
-        # Said first, also if there is none: who asks waits for it.
-        self._line.answer(ClientCount(request_id, len(sockets)), sender)
-        if not sockets:
-            return
-        timeout = min(options.timeout or server.ack_timeout, server.ack_timeout)
-        id = server.next_ack_id()
-        packet = SocketPacket(SocketType.EVENT, self._name, load(), id)
-
-        def answer(args: Sequence[Any] | None) -> None:
-            if args is not None:
-                value = args[0] if args else None
-                self._line.answer(ClientAck(request_id, value), sender)
-
-        for socket in self.local.broadcast_with_ack(packet, _target(options), _flags(options)):
-            socket.expect_ack(id, answer, timeout)
-
-    def _hear_join(self, message: Join, sender: str | None) -> None:
-        self.local.join(_target(message.options), _names(message.rooms))
-
-    def _hear_leave(self, message: Leave, sender: str | None) -> None:
-        self.local.leave(_target(message.options), _names(message.rooms))
-
-    def _hear_disconnect(self, message: Disconnect, sender: str | None) -> None:
-        self.local.disconnect(_target(message.options), message.close)
-
-    def _hear_fetch(self, message: Fetch, sender: str | None) -> None:
-        found = [describe(socket) for socket in self.local.select(_target(message.options))]
-        try:
-            self._line.answer(Sockets(message.request_id, found), sender)
-        except TypeError:
-            # What applications keep of their clients need not be fit for sending.
-            fit = [{**told, "data": sendable(told["data"])} for told in found]
-            self._line.answer(Sockets(message.request_id, fit), sender)
-
-    def _hear_all_rooms(self, message: AllRooms, sender: str | None) -> None:
-        rooms = [*self._sockets, *self.local.rooms]
-        self._line.answer(Rooms(message.request_id, rooms), sender)
-
-    def _hear_all_sids(self, message: AllSids, sender: str | None) -> None:
-        sids = [socket.sid for socket in self.local.select(Target(_names(message.rooms)))]
-        self._line.answer(Sids(message.request_id, sids), sender)
-
-    def _hear_server_emit(self, message: ServerEmit, sender: str | None) -> None:
-        nsp = self._nsp()
-        if nsp is not None and message.args[0] in nsp.server_listeners:
-            nsp.server.spawn(self._serve, nsp, message, sender)
-
-    def _serve(self, nsp: Nsp, message: ServerEmit, sender: str | None) -> None:
-        """Call listeners, which may wait."""
-        event, *args = message.args
-        value = nsp.receive_from_server(event, args)
-        if message.request_id is not None:
-            try:
-                self._line.answer(ServerAnswer(message.request_id, value), sender)
-            except TypeError as error:
-                self._complain("an answer to another server", event, error)
-
-
-_ACTS: dict[type[Message], Callable[[ClusterAdapter, Any, str | None], None]] = {
-    Broadcast: ClusterAdapter._hear_broadcast,
-    Join: ClusterAdapter._hear_join,
-    Leave: ClusterAdapter._hear_leave,
-    Disconnect: ClusterAdapter._hear_disconnect,
-    Fetch: ClusterAdapter._hear_fetch,
-    AllRooms: ClusterAdapter._hear_all_rooms,
-    AllSids: ClusterAdapter._hear_all_sids,
-    ServerEmit: ClusterAdapter._hear_server_emit,
-}
-
 
 def _options(target: ITarget, flags: IFlags | None = None) -> Options:
     rooms, excluded = frozenset(target.rooms), frozenset(target.excluded)
@@ -380,17 +270,3 @@ def _options(target: ITarget, flags: IFlags | None = None) -> Options:
     return Options(
         rooms, excluded, volatile=flags.volatile, compress=flags.compress, timeout=timeout
     )
-
-
-def _target(options: Options) -> Any:
-    # Numbers among the rooms are rooms that nobody here is in.
-    return Target(options.rooms, options.excluded)  # type: ignore[arg-type]
-
-
-def _flags(options: Options) -> Flags:
-    return Flags(volatile=options.volatile, compress=options.compress)
-
-
-def _names(rooms: Iterable[Any]) -> frozenset[str]:
-    """The rooms that have a name: clients here are in no others."""
-    return frozenset(room for room in rooms if isinstance(room, str))

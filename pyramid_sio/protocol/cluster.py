@@ -49,18 +49,23 @@ class Broadcast(NamedTuple):
 
 
 class Join(NamedTuple):
+    """:param request_id: of an old version's question; whoever has the client answers"""
+
     options: Options
     rooms: frozenset[Room]
+    request_id: str | None = None
 
 
 class Leave(NamedTuple):
     options: Options
     rooms: frozenset[Room]
+    request_id: str | None = None
 
 
 class Disconnect(NamedTuple):
     options: Options
     close: bool
+    request_id: str | None = None
 
 
 class Fetch(NamedTuple):

@@ -88,11 +88,11 @@ def to_data(message: Message, *, nsp: str | None = None) -> tuple[Kind, dict[str
                 data["requestId"] = request_id
             data["opts"] = from_options(options)
             return Kind.BROADCAST, data
-        case Join(options, rooms):
+        case Join(options, rooms, _):
             return Kind.SOCKETS_JOIN, {"opts": from_options(options), "rooms": list(rooms)}
-        case Leave(options, rooms):
+        case Leave(options, rooms, _):
             return Kind.SOCKETS_LEAVE, {"opts": from_options(options), "rooms": list(rooms)}
-        case Disconnect(options, close):
+        case Disconnect(options, close, _):
             return Kind.DISCONNECT_SOCKETS, {"opts": from_options(options), "close": close}
         case Fetch(options, request_id):
             return Kind.FETCH_SOCKETS, {"opts": from_options(options), "requestId": request_id}

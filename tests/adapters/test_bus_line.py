@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from pyramid_sio.adapters.bus_line import MODES, BusLine
 from pyramid_sio.adapters.cluster import ClusterAdapter
+from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.protocol.cluster_values import ValueEncoder
 from tests.adapters.buses import Exchange
 from tests.contract.cluster import ClusterContract, NewFactory
@@ -14,16 +16,16 @@ from tests.contract.cluster import ClusterContract, NewFactory
 
 def new_adapter(exchange: Exchange, mode: str = "dynamic") -> Any:
     """Makes adapters of one server on an exchange."""
-    complain = lambda rule, peer, detail: None  # noqa: E731
+    complaints = Complaints(logging.getLogger("test"))
     line = partial(
         BusLine,
         exchange.new_bus(),
         prefix="socket.io",
         mode=mode,
         encoder=ValueEncoder(),
-        complain=complain,
+        complaints=complaints,
     )
-    return partial(ClusterAdapter, new_line=line, timeout=2.0, complain=complain)
+    return partial(ClusterAdapter, new_line=line, timeout=2.0, complaints=complaints)
 
 
 class TestContract(ClusterContract):

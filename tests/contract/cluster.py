@@ -8,6 +8,7 @@ between them is real.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -57,7 +58,6 @@ class Server:
     """One member of the cluster, with the main namespace."""
 
     def __init__(self, factory: Callable[[dict[str, Any]], Any]) -> None:
-        hub = gevent.get_hub()
         self.made: list[Any] = []
         made = self.made
 
@@ -70,11 +70,7 @@ class Server:
             invoker=FakeInvoker(),
             adapter_factory=factory,
             make_event=Event,
-            in_loop=lambda func, *args: (
-                func(*args)
-                if gevent.get_hub() is hub
-                else hub.loop.run_callback_threadsafe(func, *args)
-            ),
+            in_loop=in_loop,
             spawn=gevent.spawn,
             encoder=Encoder(),
             connect_timeout=45.0,
@@ -106,6 +102,17 @@ class Server:
 
 
 NewServer = Callable[[], Server]
+
+
+def in_loop(func: Callable[..., Any], *args: Any) -> None:
+    """Run something where the clients' connections live: in the test's own thread."""
+    if threading.current_thread() is threading.main_thread():
+        func(*args)
+    else:
+        LOOP.run_callback_threadsafe(func, *args)
+
+
+LOOP = gevent.get_hub().loop
 
 
 class ClusterContract:
