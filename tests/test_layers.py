@@ -61,7 +61,10 @@ ROOMS = {
     "plugin": Room(
         names(BELOW_PLUGIN), names(f"{GEVENT} pyramid venusian webob websockets zope msgspec")
     ),
-    "compat": Room(names(f"{BELOW_PLUGIN} plugin"), names(f"{GEVENT} pyramid venusian webob zope")),
+    "compat": Room(
+        names(f"{BELOW_PLUGIN} plugin serve http"),
+        names(f"{GEVENT} django gunicorn pyramid venusian webob zope"),
+    ),
     # Nothing of Pyramid: these are imported before the standard library has been patched.
     "http": Room(names("engine errors"), names(f"{GEVENT} httptools")),
     "serve": Room(names("http engine errors"), names(GEVENT)),

@@ -1,0 +1,188 @@
+"""What stands between the server and a ``BaseNamespace``.
+
+Upstream: the server, to which :class:`Adapted` is a namespace like any other; that is why
+nothing here depends on what the client speaks. Downstream: ``compat.namespace``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from pyramid_sio.compat.managed import Managed
+from pyramid_sio.compat.namespace import BaseNamespace, Packet
+from pyramid_sio.compat.virtual import Registry, Socket
+from pyramid_sio.errors import ConnectRefused, EventError
+from pyramid_sio.plugin.context import make_request
+from pyramid_sio.sockets.namespace import Namespace
+from pyramid_sio.sockets.taps import Taps
+
+if TYPE_CHECKING:
+    from pyramid_sio.errors import DisconnectReason
+    from pyramid_sio.sockets.client import Client
+    from pyramid_sio.sockets.nsp import Nsp
+    from pyramid_sio.sockets.server import SioServer
+
+#: What ``socket.server`` is, for each server.
+_registries: WeakKeyDictionary[SioServer, Registry] = WeakKeyDictionary()
+
+
+def registry_of(sio: SioServer) -> Registry:
+    """The list of connections of a server, as old code knows it."""
+    registry = _registries.get(sio)
+    if registry is None:
+        registry = _registries[sio] = Registry({})
+    return registry
+
+
+class Dispatch(Taps):
+    """Takes all events of one client: there is no table of handlers to look them up in."""
+
+    __slots__ = ("_link",)
+
+    def __init__(self, link: Adapted) -> None:
+        super().__init__()
+        self._link = link
+
+    def take_in(self, data: list[Any], id: int | None = None) -> bool:
+        """Let listeners see the event and filters judge it, then handle it here."""
+        if super().take_in(data, id):
+            self._link.dispatch(data, id)
+        return False
+
+
+class Adapted(Namespace):
+    """One client in one namespace, served by a class derived from ``BaseNamespace``."""
+
+    #: That class; None: the one that the view named.
+    wrapped: type[BaseNamespace] | None = None
+
+    def __init__(self, client: Client, nsp: Nsp, sid: str, auth: dict[str, Any] | None) -> None:
+        super().__init__(client, nsp, sid, auth)
+        self.taps = Dispatch(self)
+        #: The namespace's old name: the main one's is empty.
+        self.ns_name = "" if nsp.name == "/" else nsp.name
+        handshake = client.session.handshake
+        if handshake.attached is None and self.wrapped is not None:
+            handshake.attached = Managed(handshake.environ(), {})
+        managed: Managed | None = handshake.attached
+        cls = self.wrapped or (managed.find(self.ns_name) if managed is not None else None)
+        if cls is None or managed is None:
+            raise ConnectRefused("Invalid namespace")
+        self._cls = cls
+        self._managed = managed
+        self.old: BaseNamespace | None = None
+
+    def _socket(self) -> Socket:
+        managed = self._managed
+        if managed.socket is None:
+            registry = registry_of(self.nsp.server)
+            managed.socket = Socket(self._client.session, managed, registry)
+            managed.settle(self.handshake)
+        return managed.socket
+
+    def on_connect(self, auth: dict[str, Any] | None) -> None:
+        """Make the instance, and let it decide."""
+        socket = self._socket()
+        socket.links[self.ns_name] = self
+        old = None
+        try:
+            old = self._cls(socket.environ, self.ns_name, request=self._old_request())
+            self.old = socket.active_ns[self.ns_name] = old
+            socket.server.sockets[socket.sessid] = socket
+            initialize(old)
+            packet = {"type": "connect", "endpoint": self.ns_name, "auth": auth}
+            old.process_packet(packet)
+        except BaseException:
+            self._let_go(socket)
+            raise
+
+    def _old_request(self) -> Any:
+        """What the view said; but nothing that says who the user is, where that is not trusted."""
+        managed = self._managed
+        if managed.trusted or managed.request is None:
+            return managed.request
+        registry = getattr(managed.request, "registry", None)
+        return make_request(registry, self) if registry is not None else None
+
+    def on_disconnect(self, reason: DisconnectReason) -> None:
+        """Tell the instance, unless it is where the end came from."""
+        old = self.old
+        if old is None:
+            return
+        try:
+            if not old.has_left:
+                packet = {"type": "disconnect", "endpoint": self.ns_name, "reason": str(reason)}
+                old.process_packet(packet)
+        finally:
+            self._let_go(old.socket)
+
+    def _let_go(self, socket: Socket) -> None:
+        if socket.links.get(self.ns_name) is self:
+            del socket.links[self.ns_name]
+        if self.old is not None:
+            socket.forget(self.old)
+            self.old.kill_local_jobs()
+        if not socket.links:
+            socket.end()
+
+    def dispatch(self, data: Sequence[Any], id: int | None) -> None:
+        """Handle an event, and acknowledge it."""
+        old = self.old
+        if old is None:
+            return
+        try:
+            result = old.process_packet(self._packet(old, data, id))
+            if id is not None:
+                self.acknowledge(id, result if isinstance(result, tuple) else (result,))
+        except EventError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever the application raises
+            rule = f"a handler of {type(old).__qualname__} failed"
+            self.complain(rule, f"event {data[0]!r} in {self.nsp.name}", exc)
+            old.error("handler_failed", f"the event {data[0]!r} could not be handled", quiet=True)
+
+    def _packet(self, old: BaseNamespace, data: Sequence[Any], id: int | None) -> Packet:
+        name, *args = old.socket.from_json(data)
+        packet: Packet = {"endpoint": self.ns_name}
+        if id is not None:
+            packet.update(id=id, ack="data")
+        if name == "message" and len(args) == 1 and not hasattr(old, "on_message"):
+            # What the send() of any client's comes as.
+            return {"type": "message" if isinstance(args[0], str) else "json", "data": args[0]} | (
+                packet
+            )
+        return {"type": "event", "name": name, "args": args} | packet
+
+    def acknowledge(self, id: int, args: Sequence[Any]) -> None:
+        """Answer an event."""
+        old = self.old
+        args = args if old is None else old.socket.to_json(args)
+        message = self.codec.encode_ack(self.nsp.name, args, id)
+        self.nsp.server.in_loop(self.out.send, message)
+
+    def part(self) -> None:
+        """The instance wants to end; the client is told, or it would go on sending."""
+        if not self.gone:
+            self.disconnect()
+
+
+def initialize(old: BaseNamespace) -> None:
+    """Call every ``initialize`` among the classes of an instance, once, most derived first."""
+    done = set()
+    for cls in type(old).__mro__:
+        func = vars(cls).get("initialize")
+        if func is not None and func not in done:
+            done.add(func)
+            func(old)
+
+
+def as_namespace(cls: type[BaseNamespace]) -> type[Namespace]:
+    """A class for ``config.add_sio_namespace``, served by one written for gevent-socketio.
+
+    So both kinds live on one endpoint. ``self.request`` is Pyramid's then, as in a handler
+    of ``pyramid_sio.Namespace``.
+    """
+    names = {"wrapped": cls, "__module__": cls.__module__, "__doc__": cls.__doc__}
+    return type(cls.__name__, (Adapted,), names)
