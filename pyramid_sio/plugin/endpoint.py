@@ -13,6 +13,7 @@ import gevent
 from gevent.event import Event
 from zope.interface import implementer
 
+from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.engine.server import EngineServer, EngineSettings
 from pyramid_sio.events import SioNamespaceCreated
 from pyramid_sio.interfaces import IEndpoint
@@ -21,8 +22,8 @@ from pyramid_sio.plugin.client_files import client_version
 from pyramid_sio.plugin.context import Invoker
 from pyramid_sio.plugin.origin import OriginPolicy
 from pyramid_sio.plugin.parsers import find_parser
-from pyramid_sio.plugin.recovery import find_rooms
 from pyramid_sio.plugin.redis import find_link
+from pyramid_sio.plugin.rooms import find_rooms
 from pyramid_sio.plugin.settings import parse_settings
 from pyramid_sio.sockets.limits import Limits
 from pyramid_sio.sockets.server import SioServer
@@ -69,7 +70,9 @@ class Endpoint:
         parser = find_parser(values["parser"], values["json_default"])
         #: The way to other processes; None: there are none.
         self.link = find_link(values, registry, self._in_loop)
-        rooms = find_rooms(values, parser.encoder)
+        complaints = Complaints(logging.getLogger("pyramid_sio.adapters"))
+        rooms = find_rooms(values, parser.encoder, link=self.link, complaints=complaints)
+        self._rooms = rooms.description
         self.sio = SioServer(
             invoker=invoker or Invoker(registry),
             adapter_factory=rooms.adapter_factory,
@@ -123,10 +126,10 @@ class Endpoint:
         """Log what is enabled."""
         settings = self.engine.settings
         logger.info(
-            "Socket.IO at %s: %s; namespaces: %s; rooms in memory%s; JavaScript client %s",
+            "Socket.IO at %s: %s; namespaces: %s; rooms %s; JavaScript client %s",
             self.path,
             " and ".join(settings.transports),
             ", ".join(sorted(nsp.name for nsp in self.sio)) or "none declared",
-            f", {self.link.address}" if self.link is not None else "",
+            self._rooms,
             (client_version() or "missing") if self.serve_client else "not served",
         )

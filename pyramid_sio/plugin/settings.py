@@ -237,6 +237,39 @@ SETTINGS: tuple[Setting, ...] = (
         "The Redis that joins several processes, such as redis://localhost:6379/0; empty: none.",
     ),
     Setting(
+        "adapter",
+        one_of("auto", "memory", "redis", "redis-sharded", "redis-streams"),
+        "auto",
+        "How rooms are shared with other processes: redis and its variants as the adapters of "
+        "Node.js do, memory not at all; auto is redis where there is a sio.redis_url.",
+    ),
+    Setting(
+        "requests_timeout",
+        seconds,
+        "5",
+        "Seconds other servers may take to say whom they have, or which rooms.",
+    ),
+    Setting(
+        "redis_prefix",
+        str,
+        "socket.io",
+        "What Redis channels begin with: the key or channelPrefix of Node.js servers.",
+    ),
+    Setting(
+        "redis_specific_responses",
+        asbool,
+        "false",
+        "Whether answers go to the server that asked only: publishOnSpecificResponseChannel. "
+        "Saves work in large clusters.",
+    ),
+    Setting(
+        "redis_subscription_mode",
+        one_of("static", "dynamic", "dynamic-private"),
+        "dynamic",
+        "Which rooms have a channel of their own with redis-sharded; as all Node.js servers of "
+        "the cluster have it, or messages are lost.",
+    ),
+    Setting(
         "redis_timeout",
         seconds,
         "5",

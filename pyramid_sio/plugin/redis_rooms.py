@@ -1,0 +1,62 @@
+"""The adapters that join a process to others through Redis, from the settings.
+
+Upstream: ``plugin.rooms``. Downstream: ``adapters``, for each namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pyramid_sio.adapters.bus_line import BusLine
+from pyramid_sio.adapters.cluster import ClusterAdapter
+from pyramid_sio.adapters.redis_bus import RedisBus
+from pyramid_sio.adapters.redis_pubsub import ClassicLine
+from pyramid_sio.protocol.cluster_values import ValueEncoder
+
+if TYPE_CHECKING:
+    from pyramid_sio.adapters.lines import ILine
+    from pyramid_sio.adapters.redis_link import RedisLink
+    from pyramid_sio.interfaces import IAdapter, IComplaints
+    from pyramid_sio.sockets.namespace import Namespace
+
+AdapterFactory = Callable[["dict[str, Namespace]"], "IAdapter"]
+
+
+def classic(
+    values: Mapping[str, Any], *, link: RedisLink, complaints: IComplaints
+) -> AdapterFactory:
+    """As ``@socket.io/redis-adapter`` does by default."""
+    new_line = partial(
+        ClassicLine,
+        link,
+        key=values["redis_prefix"],
+        specific=values["redis_specific_responses"],
+        encoder=ValueEncoder(values["json_default"]),
+        complaints=complaints,
+    )
+    return cluster(values, new_line, complaints)
+
+
+def sharded(
+    values: Mapping[str, Any], *, link: RedisLink, complaints: IComplaints
+) -> AdapterFactory:
+    """As its ``createShardedAdapter`` does."""
+    new_line = partial(
+        BusLine,
+        RedisBus(link, sharded=True),
+        prefix=values["redis_prefix"],
+        mode=values["redis_subscription_mode"],
+        encoder=ValueEncoder(values["json_default"]),
+        complaints=complaints,
+    )
+    return cluster(values, new_line, complaints)
+
+
+def cluster(
+    values: Mapping[str, Any], new_line: Callable[[str], ILine], complaints: IComplaints
+) -> AdapterFactory:
+    """An adapter for each namespace, on a line of its own."""
+    timeout = values["requests_timeout"]
+    return partial(ClusterAdapter, new_line=new_line, timeout=timeout, complaints=complaints)
