@@ -212,6 +212,23 @@ class IComplaints(Protocol):
         """
 
 
+class IHearing(Protocol):
+    """Somebody's interest in one name of an :class:`ISource`. Any thread may call."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until what is said there is heard for sure; False if that takes longer."""
+
+    def close(self) -> None:
+        """Hear no more; never waits."""
+
+
+class ISource(Protocol):
+    """Where messages of other programs come from. Implemented in ``adapters.redis_link``."""
+
+    def listen(self, name: str, hear: Callable[[bytes, bytes], Any], *, pattern: bool) -> IHearing:
+        """Call ``hear(channel, message)`` in the loop for each message; never waits."""
+
+
 class ITarget(Protocol):
     """Whom a broadcast is for: the union of rooms (none: everybody), minus some."""
 

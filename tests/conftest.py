@@ -87,6 +87,14 @@ def redis_server(tmp_path: Path) -> Iterator[Redis]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A redis-server for all tests that do it no harm; each leaves it as it was."""
+    with closing(Redis(tmp_path_factory.mktemp("redis"))) as server:
+        server.expect("Ready to accept connections")
+        yield server
+
+
 # Not for the whole session: while it is there, no test may run an asyncio loop.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.protocol.packets import Message, SocketPacket
+from pyramid_sio.sockets.fanout import fan_out
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import IFlags, ITarget
@@ -95,16 +96,7 @@ class MemoryAdapter:
 
         :param messages: what has been encoded already, by its encoder
         """
-        volatile, compress = flags.volatile, flags.compress
-        if messages is None:
-            messages = {}
-        for socket in self.select(target):
-            codec = socket.codec
-            message = messages.get(codec)
-            if message is None:
-                message = messages[codec] = codec.encode(packet)
-                message.packet = packet
-            socket.out.send(message, volatile, compress)
+        fan_out(packet, self.select(target), flags, messages)
 
     def broadcast_with_ack(
         self, packet: SocketPacket, target: ITarget, flags: IFlags

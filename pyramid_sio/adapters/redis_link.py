@@ -22,7 +22,7 @@ from redis.exceptions import ConnectionError, RedisError, ResponseError
 
 from pyramid_sio.adapters.redis_listener import Listener
 from pyramid_sio.adapters.redis_outbox import Command, Outbox, Resolve
-from pyramid_sio.adapters.redis_supervised import Body, Supervised, connector
+from pyramid_sio.adapters.redis_supervised import Body, Lock, Supervised, connector, find_spawn
 from pyramid_sio.adapters.redis_topics import Hear, Kind, Subscription
 from pyramid_sio.errors import AdapterError
 
@@ -102,7 +102,8 @@ class RedisLink:
         self._connect = connector(url, timeout=timeout)
         self._outbox = Outbox(max_bytes)
         self._listener = Listener(self.address, in_loop=in_loop, complaints=complaints)
-        self._lock = threading.Lock()
+        self._lock = Lock()
+        self._spawn = find_spawn()
         self._jobs: dict[str, Supervised] = {}
         #: What went wrong with each of them; None: nothing.
         self._errors: dict[str, str | None] = {}
@@ -146,7 +147,7 @@ class RedisLink:
                 self._since = time.monotonic()
             self._jobs[name] = job
             self._errors[name] = ""
-        job.start()
+        self._spawn(job.run)
 
     def close(self, patience: float = 1.0) -> None:
         """End all connections, for good. What waits to be sent gets ``patience`` seconds.
@@ -354,3 +355,8 @@ class RedisLink:
         :param hear: must not wait
         """
         return self._listener.topics.add(kind, name, hear)
+
+    def listen(self, name: str, hear: Hear, *, pattern: bool) -> Subscription:
+        """The same for a channel or a pattern, connecting if need be."""
+        self.start()
+        return self.subscribe(name, hear, kind=Kind.PATTERN if pattern else Kind.CHANNEL)

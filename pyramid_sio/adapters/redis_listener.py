@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError, ResponseError, TimeoutError
 
+from pyramid_sio.adapters.redis_supervised import find_spawn
 from pyramid_sio.adapters.redis_topics import BEGINNINGS, MESSAGES, Subscription, Topics
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Listener:
         self._address = address
         self._in_loop = in_loop
         self._complaints = complaints
+        self._spawn = find_spawn()
         self._connection: Any = None
         # Held while something is written to it.
         self._writing = threading.Lock()
@@ -45,7 +47,7 @@ class Listener:
     def _tell(self) -> None:
         """Something is to be subscribed to, or no longer: say so, and make nobody wait."""
         if self._connection is not None:
-            threading.Thread(target=self._tell_now, name="Redis subscribe", daemon=True).start()
+            self._spawn(self._tell_now)
 
     def _tell_now(self) -> None:
         with self._writing:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from pyramid_sio.adapters.redis_supervised import Lock
 from pyramid_sio.errors import AdapterError
 
 #: What a command costs beside its arguments, in bytes; so that empty ones have an end too.
@@ -53,7 +54,7 @@ class Outbox:
         #: How many commands there was no room for.
         self.dropped = 0
         self._queue: deque[Command] = deque()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._news = threading.Event()
 
     def __len__(self) -> int:

@@ -4,6 +4,10 @@ Upstream: ``adapters.redis_link`` has one for each purpose. Downstream: redis-py
 
 A thread is a greenlet where the standard library has been patched, and a native thread where
 it has not (waitress): everything here is right in both.
+
+Three things that look harmless may wait in the first case, which the loop's own callbacks must
+not: starting a ``threading.Thread`` waits for its first step, a patched lock for whoever has it,
+and a greenlet begins only in a native thread that has a loop.
 """
 
 from __future__ import annotations
@@ -14,13 +18,38 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import gevent
 import redis
+from gevent.monkey import get_original, is_module_patched
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 #: Seconds before the first attempt to connect again, and the most that doubling makes of them.
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
+
+
+#: A lock for a few steps that wait for nothing; the loop's own callbacks may take it too.
+Lock: Callable[[], Any] = get_original("_thread", "allocate_lock")
+
+
+def find_spawn() -> Callable[[Callable[[], None]], None]:
+    """A function that runs another beside, without waiting; any thread, any callback may call.
+
+    To be called in the thread whose loop is to run greenlets.
+    """
+    if not is_module_patched("threading"):
+        return _start_thread
+    hub = gevent.get_hub()
+
+    def spawn(func: Callable[[], None]) -> None:
+        hub.loop.run_callback_threadsafe(gevent.spawn, func)
+
+    return spawn
+
+
+def _start_thread(func: Callable[[], None]) -> None:
+    threading.Thread(target=func, name="Redis", daemon=True).start()
 
 
 class IStatus(Protocol):
@@ -81,31 +110,35 @@ class Supervised:
         self._status = status
         self._pause = FIRST_PAUSE
         self._connection: Any = None
-        self._thread = threading.Thread(target=self._run, name=f"Redis {name}", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        self._ended = threading.Event()
 
     def works(self) -> None:
         """Redis has answered on the connection."""
         self._pause = FIRST_PAUSE
         self._status.works(self.name)
 
-    def _run(self) -> None:
-        while not self.stopping.is_set():
-            connection = self._connection = self._connect()
-            try:
-                connection.connect()
-                self._body(connection, self)
-            except Exception as exc:  # noqa: BLE001 - whatever it was, it must go on
-                if not self.stopping.is_set():
-                    self.failures += 1
-                    self._status.fails(self.name, exc)
-            finally:
-                self._hang_up(connection)
-            # Not all processes at the same moment, when Redis comes back.
-            self.stopping.wait(self._pause * random.uniform(0.5, 1.0))
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+    def run(self) -> None:
+        """The thread."""
+        try:
+            while not self.stopping.is_set():
+                self._run_once()
+        finally:
+            self._ended.set()
+
+    def _run_once(self) -> None:
+        connection = self._connection = self._connect()
+        try:
+            connection.connect()
+            self._body(connection, self)
+        except Exception as exc:  # noqa: BLE001 - whatever it was, it must go on
+            if not self.stopping.is_set():
+                self.failures += 1
+                self._status.fails(self.name, exc)
+        finally:
+            self._hang_up(connection)
+        # Not all processes at the same moment, when Redis comes back.
+        self.stopping.wait(self._pause * random.uniform(0.5, 1.0))
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     @staticmethod
     def _hang_up(connection: Any) -> None:
@@ -118,5 +151,4 @@ class Supervised:
         connection = self._connection
         if connection is not None:
             self._hang_up(connection)
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(patience)
+        self._ended.wait(patience)

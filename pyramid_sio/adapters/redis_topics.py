@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any
 
+from pyramid_sio.adapters.redis_supervised import Lock
+
 
 class Kind(Enum):
     """How names are subscribed to: the command, its opposite, and what messages begin with."""
@@ -81,7 +83,7 @@ class Topics:
 
     def __init__(self, changed: Callable[[], Any]) -> None:
         self._changed = changed
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._topics: dict[Key, Topic] = {}
         #: What the present connection has been told.
         self._told: set[Key] = set()

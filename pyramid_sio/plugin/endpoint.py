@@ -22,7 +22,7 @@ from pyramid_sio.plugin.client_files import client_version
 from pyramid_sio.plugin.context import Invoker
 from pyramid_sio.plugin.origin import OriginPolicy
 from pyramid_sio.plugin.parsers import find_parser
-from pyramid_sio.plugin.redis import find_link
+from pyramid_sio.plugin.redis import find_feeds, find_link
 from pyramid_sio.plugin.rooms import find_rooms
 from pyramid_sio.plugin.settings import parse_settings
 from pyramid_sio.sockets.limits import Limits
@@ -82,6 +82,7 @@ class Endpoint:
             encoder=parser.encoder,
             new_decoder=parser.new_decoder,
             recovery=rooms.recovery,
+            feeds=find_feeds(values, self.link),
             connect_timeout=values["connect_timeout"],
             attachment_timeout=values["upgrade_timeout"],
             disconnect_grace=values["disconnect_grace"],

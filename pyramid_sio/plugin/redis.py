@@ -14,6 +14,7 @@ from pyramid.exceptions import ConfigurationError
 from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.engine.services import register
 from pyramid_sio.events import SioAdapterDown, SioAdapterUp
+from pyramid_sio.sockets.feeds import Feeds
 
 if TYPE_CHECKING:
     from pyramid.registry import Registry
@@ -58,3 +59,15 @@ def find_link(
     link.listeners.append(tell)
     register(link)
     return link
+
+
+def find_feeds(values: Mapping[str, Any], link: RedisLink | None) -> Feeds | None:
+    """The channels that clients may subscribe to, if there is a link."""
+    if link is None:
+        return None
+    return Feeds(
+        link,
+        Complaints(logging.getLogger("pyramid_sio.sockets")),
+        max_bytes=values["max_http_buffer_size"],
+        max_each=values["max_subscriptions"],
+    )

@@ -282,6 +282,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Bytes that may wait for Redis while it is away; beyond that the oldest are dropped.",
     ),
     Setting(
+        "max_subscriptions",
+        count,
+        "100",
+        "Channels of Redis that one client may be subscribed to in one namespace.",
+    ),
+    Setting(
         "admin",
         asbool,
         "false",

@@ -14,6 +14,7 @@ from pyramid_sio.protocol.packets import SocketPacket, SocketType
 from pyramid_sio.sockets.acks import Answer, PendingAcks, Resolve, to_callback
 from pyramid_sio.sockets.broadcast import Broadcast, Flags, Words, check_event, room_names
 from pyramid_sio.sockets.connection import Connection
+from pyramid_sio.sockets.feeds import How, Subscriber
 from pyramid_sio.sockets.presence import UNKNOWN, Present
 from pyramid_sio.sockets.taps import Tappable, TappedOut, Taps
 from pyramid_sio.sockets.ways import Gone, Held
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_FLAGS = Flags()
 
 
-class Namespace(Words, Tappable, Present):
+class Namespace(Words, Tappable, Present, Subscriber):
     """One client in one namespace. Derive from it and mark it with ``@sio_namespace``.
 
     Methods named ``on_<event>`` handle events; what they return is the acknowledgement:
@@ -46,6 +47,7 @@ class Namespace(Words, Tappable, Present):
         "_jobs",
         "_rooms",
         "_user",
+        "_wanted",
         "auth",
         "codec",
         "context",
@@ -81,6 +83,7 @@ class Namespace(Words, Tappable, Present):
         self._jobs: set[Any] | None = None
         self._data: dict[str, Any] | None = None
         self._user: Any = UNKNOWN
+        self._wanted: dict[tuple[str, How], None] | None = None
         self._ended = False
         #: Listeners and filters for all events. Not for applications.
         self.taps: Taps | None = None
@@ -314,6 +317,8 @@ class Namespace(Words, Tappable, Present):
         self._go_by(Gone())
         self.nsp.remove(self)
         self.vanish()
+        if self._wanted is not None:
+            self._unsubscribe(())
         if self._acks is not None:
             self._acks.resolve_all()
 

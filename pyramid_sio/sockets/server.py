@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pyramid_sio.sockets.broadcast import Broadcast, Verbs
 from pyramid_sio.sockets.client import Client
 from pyramid_sio.sockets.dynamic import Family, Match
+from pyramid_sio.sockets.feeds import NO_FEEDS, Feeds
 from pyramid_sio.sockets.guarded import GuardedClient, GuardedParsedClient
 from pyramid_sio.sockets.handlers import HandlerTable
 from pyramid_sio.sockets.limits import Limits
@@ -85,6 +86,7 @@ class SioServer(Verbs):
         The adapters must be such as can do it
     :param shut_down: ends all connections and lets nobody in; takes the seconds to spend on it
     :param limits: how many events there may be; None: only what handlers say
+    :param feeds: channels that clients may subscribe to; None: there are none
     :param keep_empty: keep namespaces that came from a pattern when their last client left
     """
 
@@ -109,6 +111,7 @@ class SioServer(Verbs):
         shut_down: Callable[[float], Any] = lambda patience: None,
         limits: Limits | None = None,
         recovery: Recovery | None = None,
+        feeds: Feeds | None = None,
     ) -> None:
         self.invoker = invoker
         self.adapter_factory = adapter_factory
@@ -127,6 +130,7 @@ class SioServer(Verbs):
         self.max_held = max_held
         self.keep_empty = keep_empty
         self.limits = limits or Limits()
+        self.feeds = NO_FEEDS if feeds is None else feeds
         self._shut_down = shut_down
         #: Called with each namespace that a pattern brings forth; they must not wait.
         self.creation_listeners: list[Callable[[Nsp], Any]] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from types import ModuleType
 from typing import Any
 
@@ -13,19 +12,9 @@ import pytest
 from pyramid_sio.plugin.settings import parse_settings
 from pyramid_sio.protocol.rates import parse_rate
 from pyramid_sio.sockets.limits import Limits
+from tests.documents.pages import blocks, text_of
 from tests.fakes import FakeClock
 from tests.sockets.conftest import Site
-from tests.support import ROOT
-
-
-def text_of(page: str) -> str:
-    return (ROOT / "docs" / page).read_text(encoding="utf-8")
-
-
-def blocks(page: str, language: str) -> list[str]:
-    """The examples of a page in a language."""
-    pattern = rf"\.\. code-block:: {language}\n\n((?: {{4}}.*\n|\n)+)"
-    return [textwrap.dedent(found) for found in re.findall(pattern, text_of(page))]
 
 
 def chat_of(page: str) -> Any:
