@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from zope.interface import Interface
 
-from pyramid_sio.errors import DisconnectReason
+from pyramid_sio.errors import DisconnectReason, ProtocolError
 from pyramid_sio.protocol.packets import Message, SocketPacket
 
 
@@ -48,9 +48,10 @@ class ISession(Protocol):
     """
 
     id: str
-    revision: int
     handshake: Any
 
+    @property
+    def revision(self) -> int: ...
     @property
     def transport_name(self) -> str: ...
     @property
@@ -89,6 +90,7 @@ class ITransport(Protocol):
 
     def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool: ...
     def ping(self) -> None: ...
+    def pong(self) -> None: ...
 
     def finish(self, reason: DisconnectReason) -> bool:
         """End after what is queued; False if the session must be kept until that is fetched."""
@@ -104,6 +106,16 @@ class ITransport(Protocol):
 
     def resume(self) -> None:
         """Take in what the client sends again."""
+
+
+class IReceiver(Protocol):
+    """Who gets what a WebSocket carries: a session, or a candidate for one."""
+
+    def receive_text(self, text: str) -> None: ...
+    def receive_binary(self, data: bytes) -> None: ...
+    def refuse(self, error: ProtocolError) -> None: ...
+    def transport_ended(self, reason: DisconnectReason) -> None: ...
+    def hold_if_behind(self, received: int) -> bool: ...
 
 
 class IEngineHandler(Protocol):

@@ -32,7 +32,6 @@ from pyramid_sio.plugin.handshake import Handshake
 from pyramid_sio.protocol.frames import FrameReader
 from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
 from pyramid_sio.protocol.socket_v5 import Encoder
-from pyramid_sio.sockets import client as client_module
 from pyramid_sio.sockets.client import Client
 from tests.engine.wire import Wire, client_frame
 from tests.fakes import until
@@ -144,7 +143,8 @@ def test_an_event_and_its_acknowledgement(
     trace.spy(FrameReader, "feed", "protocol/frames cuts bytes into", lambda reader, data: data)
     trace.spy(Session, "receive_text", "engine/session gets a packet", lambda session, text: text)
     trace.spy(Client, "on_text", "sockets/client gets a message", lambda client, text: text)
-    decode_header = client_module.decode_header
+    generation = endpoint.sio.generations[session.revision]
+    decode_header = generation.decode
 
     def decode(*args: Any, **options: Any) -> Any:
         decoded = decode_header(*args, **options)
@@ -152,7 +152,7 @@ def test_an_event_and_its_acknowledgement(
         trace.note("protocol/socket_v5 decodes it to", deepcopy(decoded))
         return decoded
 
-    monkeypatch.setattr(client_module, "decode_header", decode)
+    monkeypatch.setattr(generation, "decode", decode)
     trace.spy(
         Session,
         "submit",

@@ -30,12 +30,13 @@ from pyramid_sio.errors import (
     RequestRefused,
     UnknownSession,
 )
-from pyramid_sio.protocol.engine_v4 import encode_open
+from pyramid_sio.protocol import engine_v4
 
 if TYPE_CHECKING:
     from websockets.extensions import Extension
 
     from pyramid_sio.interfaces import IEngineHandler, IHandshake, ISession
+    from pyramid_sio.protocol.dialect import Body, Dialect
     from pyramid_sio.protocol.request import EngineRequest
 
 # Patched, it would tell greenlets apart, not threads.
@@ -43,6 +44,9 @@ get_thread_id: Callable[[], int] = get_original("_thread", "get_ident")
 
 #: Random bytes in a session id: 120 bits, 20 characters.
 ID_BYTES = 15
+
+#: How to speak with a client, by the revision its request is of.
+DIALECTS: dict[int, Dialect] = {4: engine_v4.DIALECT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,22 +137,25 @@ class EngineServer:
         return session
 
     def open_polling(
-        self, handshake: IHandshake, *, upgradable: bool = True
-    ) -> tuple[Session, bytes]:
+        self, handshake: IHandshake, asked: EngineRequest | None = None, *, upgradable: bool = True
+    ) -> tuple[Session, Body]:
         """Open a session over HTTP long-polling; returns it and the answer's body.
 
+        :param asked: the request; None: an ordinary one of revision 4
         :param upgradable: False behind an HTTP server that cannot do WebSocket
         """
-        session = self._new_session(handshake)
+        session = self._new_session(handshake, asked)
         may_upgrade = upgradable and self.settings.allow_upgrades
         upgrades = [name for name in self.settings.transports if name != "polling" and may_upgrade]
-        self._open(session, PollingTransport(session, Event))
-        return session, self._opening(session, upgrades)
+        transport = PollingTransport(session, Event, binary=asked is not None and asked.binary)
+        self._open(session, transport)
+        return session, transport.encode([self._opening(session, upgrades)])
 
     def open_websocket(
         self,
         handshake: IHandshake,
         sock: Any,
+        asked: EngineRequest | None = None,
         *,
         head: bytes = b"",
         leftover: bytes = b"",
@@ -156,11 +163,12 @@ class EngineServer:
     ) -> Session:
         """Open a session on a socket that was taken over.
 
+        :param asked: the request; None: an ordinary one of revision 4
         :param head: the HTTP answer to the upgrade, sent in one piece with the first packet
         :param leftover: what arrived together with the request
         """
-        session = self._new_session(handshake)
-        transport = WebSocketTransport(self, sock, extensions)
+        session = self._new_session(handshake, asked)
+        transport = WebSocketTransport(self, sock, extensions, dialect=session.dialect)
         transport.receiver = session
         transport.send_head(head, self._opening(session, []))
         self._open(session, transport)
@@ -171,13 +179,14 @@ class EngineServer:
         self,
         session: Session,
         sock: Any,
+        asked: EngineRequest | None = None,
         *,
         head: bytes = b"",
         leftover: bytes = b"",
         extensions: list[Extension] | None = None,
     ) -> None:
         """A WebSocket that names ``session`` wants to take over, if it may."""
-        transport = WebSocketTransport(self, sock, extensions)
+        transport = WebSocketTransport(self, sock, extensions, dialect=session.dialect)
         if self.settings.allow_upgrades and session.connection.admit_candidate():
             Candidate(session, transport)
             transport.send_head(head)
@@ -188,13 +197,14 @@ class EngineServer:
             transport.send_head(head)
             transport.finish(DisconnectReason.FORCED_CLOSE)
 
-    def _new_session(self, handshake: IHandshake) -> Session:
+    def _new_session(self, handshake: IHandshake, asked: EngineRequest | None) -> Session:
         if self.stopping:
             raise RequestRefused("Server is shutting down")
         if self._thread is None:
             self._thread = get_thread_id()
             self._loop = gevent.get_hub().loop
-        return self.session_class(secrets.token_urlsafe(ID_BYTES), self, handshake)
+        dialect = DIALECTS[asked.revision] if asked is not None else engine_v4.DIALECT
+        return self.session_class(secrets.token_urlsafe(ID_BYTES), self, handshake, dialect)
 
     def _open(self, session: Session, transport: Any) -> None:
         self.sessions[session.id] = session
@@ -202,7 +212,7 @@ class EngineServer:
 
     def _opening(self, session: Session, upgrades: list[str]) -> bytes:
         settings = self.settings
-        return encode_open(
+        return session.dialect.encode_open(
             sid=session.id,
             upgrades=upgrades,
             ping_interval=settings.ping_interval,

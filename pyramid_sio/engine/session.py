@@ -3,7 +3,7 @@
 Upstream: a transport hands in what the client sent. Downstream: the ``IEngineHandler``
 hears messages at once, in the loop; what it submits runs in the dispatcher.
 
-Source: Engine.IO protocol, revision 4.
+Source: Engine.IO protocol. What differs between its revisions is the session's ``dialect``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from gevent.event import Event
 from pyramid_sio.engine.dispatcher import Lane
 from pyramid_sio.engine.transports.polling import PollingTransport
 from pyramid_sio.errors import DisconnectReason, ProtocolError
-from pyramid_sio.protocol.connection import Connection, Due, State, Upgrade
-from pyramid_sio.protocol.engine_v4 import decode_text
+from pyramid_sio.protocol import engine_v4
+from pyramid_sio.protocol.connection import Due, State, Upgrade
 from pyramid_sio.protocol.packets import EnginePacket, EngineType, Message
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pyramid_sio.engine.transports.websocket import WebSocketTransport
     from pyramid_sio.engine.upgrade import Candidate
     from pyramid_sio.interfaces import IEngineHandler, IHandshake, ITransport
+    from pyramid_sio.protocol.connection import Connection
+    from pyramid_sio.protocol.dialect import Dialect
 
 
 # A member of an enum looked up by its class costs more than the check it is for.
@@ -38,24 +40,31 @@ class Session:
     :param id: the secret session id
     :param engine: the server it belongs to
     :param handshake: what is kept of the opening request
+    :param dialect: how its client is spoken with
     """
 
     __slots__ = (
         "_tick",
         "candidate",
         "connection",
+        "dialect",
         "engine",
         "handler",
         "handshake",
         "id",
         "lane",
-        "revision",
         "transport",
     )
 
-    def __init__(self, id: str, engine: EngineServer, handshake: IHandshake) -> None:
+    def __init__(
+        self,
+        id: str,
+        engine: EngineServer,
+        handshake: IHandshake,
+        dialect: Dialect = engine_v4.DIALECT,
+    ) -> None:
         self.id = id
-        self.revision = 4
+        self.dialect = dialect
         self.engine = engine
         self.handshake = handshake
         self.lane = Lane(self)
@@ -69,7 +78,7 @@ class Session:
         """Start: the transport is in place and the handshake is on its way."""
         settings = self.engine.settings
         self.transport = transport
-        self.connection = Connection(
+        self.connection = self.dialect.connection(
             ping_interval=settings.ping_interval,
             ping_timeout=settings.ping_timeout,
             now=self.engine.clock(),
@@ -85,6 +94,11 @@ class Session:
     def label(self) -> str:
         """Who this is, for a log: never the whole id, which is a secret."""
         return f"{self.handshake.address} {self.id[:6]}..."
+
+    @property
+    def revision(self) -> int:
+        """The Engine.IO revision its client speaks."""
+        return self.dialect.revision
 
     @property
     def transport_name(self) -> str:
@@ -105,11 +119,11 @@ class Session:
             if connection.state is _OPEN:
                 self.handler.on_text(text[1:])
         else:
-            self.receive_packet(decode_text(text))
+            self.receive_packet(self.dialect.decode_text(text))
 
     def receive_binary(self, data: bytes) -> None:
-        """One binary message."""
-        self.receive_packet(EnginePacket(EngineType.MESSAGE, data))
+        """One packet as bytes. :raises ProtocolError: if it ends the session"""
+        self.receive_packet(self.dialect.decode_binary(data))
 
     def receive_packet(self, packet: EnginePacket) -> None:
         """One packet, decoded. :raises ProtocolError: if it ends the session"""
@@ -126,6 +140,9 @@ class Session:
             else:
                 self.handler.on_text(data)
         elif kind is EngineType.PONG:
+            self._rearm()
+        elif kind is EngineType.PING:
+            self.transport.pong()
             self._rearm()
 
     def transport_ended(self, reason: DisconnectReason) -> None:

@@ -16,6 +16,7 @@ from pyramid.response import Response
 from pyramid_sio.engine.peer import ENVIRON_KEY, Peer
 from pyramid_sio.engine.transports.polling import PollingTransport
 from pyramid_sio.errors import LimitExceeded, ProtocolError
+from pyramid_sio.protocol.dialect import OCTET_STREAM, Body
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
     from pyramid_sio.engine.server import EngineServer
     from pyramid_sio.engine.session import Session
     from pyramid_sio.plugin.handshake import Handshake
+    from pyramid_sio.protocol.request import EngineRequest
 
 _READ_SIZE = 65536
+_EMPTY = Body(b"")
+# Not plain text, which some browsers offer as a download.
+_OK = Body(b"ok", "text/html")
 
 
 def best_encoding(request: Request, known: Sequence[str]) -> str | None:
@@ -41,9 +46,15 @@ def best_encoding(request: Request, known: Sequence[str]) -> str | None:
 class PayloadResponse(Response):  # type: ignore[misc]
     """Packets for a polling client; made once the body is known."""
 
-    def __init__(self, body: bytes = b"") -> None:
-        super().__init__(body, content_type="text/plain", charset="UTF-8")
+    def __init__(self, body: Body = _EMPTY) -> None:
+        super().__init__()
         self.headers["Cache-Control"] = "no-store"
+        self.fill(body)
+
+    def fill(self, body: Body) -> None:
+        """Make this the body."""
+        self.headers["Content-Type"] = body.content_type
+        self.body = body.data
 
     def compress_for(self, request: Request, body: bytes) -> None:
         """Compress ``body`` in the way the client likes best, if it likes any."""
@@ -80,7 +91,7 @@ class PollResponse(PayloadResponse):
         finally:
             if unwatch is not None:
                 unwatch()
-        self.body = payload.body
+        self.fill(Body(payload.body, payload.content_type))
         if payload.compress and self._threshold is not None:
             if len(payload.body) >= self._threshold:
                 self.compress_for(self._request, payload.body)
@@ -95,10 +106,7 @@ class PostResponse(PayloadResponse):
     """
 
     def __init__(self, session: Session, limit: int) -> None:
-        super().__init__(b"ok")
-        # Not plain text, which some browsers offer as a download.
-        self.content_type = "text/html"
-        self.charset = None
+        super().__init__(_OK)
         self._session = session
         self._limit = limit
 
@@ -112,7 +120,7 @@ class PostResponse(PayloadResponse):
         transport.receiving = True
         try:
             body = self._read(environ)
-            transport.receive(body)
+            transport.receive(body, binary=environ.get("CONTENT_TYPE") == OCTET_STREAM)
             transport.wait_until_ready()
         except LimitExceeded as error:
             self._session.complain("message too large", error)
@@ -154,6 +162,7 @@ class PostResponse(PayloadResponse):
 class UpgradeResponse(Response):  # type: ignore[misc]
     """Turns the connection into a WebSocket: a session of its own, or one's new transport.
 
+    :param asked: the request
     :param session: the session that wants to change to it; None: open a new one
     :param head: headers of the 101, as the WebSocket library made them
     """
@@ -161,15 +170,17 @@ class UpgradeResponse(Response):  # type: ignore[misc]
     def __init__(
         self,
         engine: EngineServer,
+        asked: EngineRequest,
         handshake: Handshake | None,
-        session: Session | None,
         *,
+        session: Session | None,
         head: list[tuple[str, str]],
         extensions: list[Extension],
     ) -> None:
         super().__init__(status=101)
         self.headerlist = head
         self._engine = engine
+        self._asked = asked
         self._handshake = handshake
         self._session = session
         self._extensions = extensions
@@ -180,15 +191,16 @@ class UpgradeResponse(Response):  # type: ignore[misc]
         sock, leftover = peer.take_over()
         lines = "".join(f"{name}: {value}\r\n" for name, value in self.headerlist)
         head = f"HTTP/1.1 101 Switching Protocols\r\n{lines}\r\n".encode("latin-1")
+        options: dict[str, Any] = {
+            "head": head,
+            "leftover": leftover,
+            "extensions": self._extensions,
+        }
         if self._session is not None:
-            self._engine.open_candidate(
-                self._session, sock, head=head, leftover=leftover, extensions=self._extensions
-            )
+            self._engine.open_candidate(self._session, sock, self._asked, **options)
         else:
             assert self._handshake is not None
-            self._engine.open_websocket(
-                self._handshake, sock, head=head, leftover=leftover, extensions=self._extensions
-            )
+            self._engine.open_websocket(self._handshake, sock, self._asked, **options)
         return ()
 
 

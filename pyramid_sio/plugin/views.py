@@ -35,11 +35,13 @@ from pyramid_sio.plugin.responses import (
     UpgradeResponse,
     close_connection,
 )
+from pyramid_sio.protocol.dialect import OCTET_STREAM
 from pyramid_sio.protocol.request import EngineRequest, parse_request
 
 if TYPE_CHECKING:
     from pyramid.request import Request
 
+    from pyramid_sio.engine.session import Session
     from pyramid_sio.plugin.endpoint import Endpoint
 
 _library_logger = logging.getLogger("pyramid_sio.engine.websockets")
@@ -138,11 +140,11 @@ class EndpointView:
             raise BadRequest(detail="the server is shutting down")
         handshake = Handshake(request.environ, anonymous=not endpoint.origins.trusts(request))
         if asked.transport == "websocket":
-            return self._upgrade(request, handshake, None)
+            return self._upgrade(request, asked, handshake)
         peer = request.environ.get(ENVIRON_KEY)
         if peer is not None:
             peer.engines.add(engine)
-        session, body = engine.open_polling(handshake, upgradable=peer is not None)
+        session, body = engine.open_polling(handshake, asked, upgradable=peer is not None)
         response = PayloadResponse(body)
         if self._endpoint.cookie is not None:
             cookie = self._endpoint.cookie.header(session.id, over_tls=handshake.secure)
@@ -155,20 +157,26 @@ class EndpointView:
         if asked.upgrade:
             if asked.transport != "websocket":
                 raise BadRequest(detail="an upgrade with transport=polling")
-            return self._upgrade(request, None, session)
+            return self._upgrade(request, asked, None, session=session)
         if asked.transport == "websocket":
             raise BadRequest(detail="a session on a WebSocket takes no other requests")
         if request.method == "GET":
             return PollResponse(session, request, endpoint.http_compression)
         if request.method == "POST":
-            if request.environ.get("CONTENT_TYPE") == "application/octet-stream":
+            binary = request.environ.get("CONTENT_TYPE") == OCTET_STREAM
+            if binary and not session.dialect.reads_binary:
                 session.end(DisconnectReason.TRANSPORT_ERROR)
-                raise BadRequest(detail="revision 4 has no binary payloads")
+                raise BadRequest(detail=f"revision {session.revision} has no binary payloads")
             return PostResponse(session, endpoint.engine.settings.max_http_buffer_size)
         raise BadRequest(detail=f"{request.method} on a session")
 
     def _upgrade(
-        self, request: Request, handshake: Handshake | None, session: Any
+        self,
+        request: Request,
+        asked: EngineRequest,
+        handshake: Handshake | None,
+        *,
+        session: Session | None = None,
     ) -> UpgradeResponse:
         """Check the WebSocket handshake; the answer then takes the connection over.
 
@@ -200,8 +208,9 @@ class EndpointView:
             head.append(("Sec-WebSocket-Extensions", extensions))
         return UpgradeResponse(
             self._endpoint.engine,
+            asked,
             handshake,
-            session,
+            session=session,
             head=head,
             extensions=self._library.extensions,
         )

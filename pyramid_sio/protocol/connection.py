@@ -3,7 +3,7 @@
 Upstream: ``engine.session`` tells it what arrived and what time it is.
 Downstream: the same module does what it answers.
 
-Source: Engine.IO protocol, revision 4, "Heartbeat" and "Upgrade".
+Source: Engine.IO protocol, revisions 4 and 3, "Heartbeat" and "Upgrade".
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Due(Enum):
 
 
 class Connection:
-    """State, heartbeat and upgrade of one session.
+    """State, heartbeat and upgrade of one session whose pings come from the server.
 
     :param ping_interval: seconds from a pong (or the opening) to the next ping
     :param ping_timeout: seconds a pong may take
@@ -125,3 +125,42 @@ class Connection:
         self.upgrade = Upgrade.DONE
         if self.awaiting_pong:
             self.deadline = now + self.ping_timeout
+
+
+class ClientPings(Connection):
+    """The same where pings come from the client, as in revision 3.
+
+    One must come within the interval and the time-out together; nothing else counts.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, *, ping_interval: float, ping_timeout: float, now: float, upgraded: bool
+    ) -> None:
+        super().__init__(
+            ping_interval=ping_interval, ping_timeout=ping_timeout, now=now, upgraded=upgraded
+        )
+        self.deadline = now + ping_interval + ping_timeout
+
+    def receive(self, kind: EngineType, now: float) -> DisconnectReason | None:
+        """Account for a packet; a reason if it ends the session. A ping wants to be answered.
+
+        :raises HeartbeatDirectionError: a pong, which here only a server sends
+        """
+        if kind is EngineType.PING:
+            self.deadline = now + self.ping_interval + self.ping_timeout
+        elif kind is EngineType.PONG:
+            raise HeartbeatDirectionError("a client of revision 3 does not send pongs")
+        elif kind is EngineType.CLOSE:
+            return DisconnectReason.TRANSPORT_CLOSE
+        return None
+
+    def reach(self, now: float, *, paused: bool = False) -> Due:
+        """A deadline may have passed: what is due now. Never a ping."""
+        if self.state is State.CLOSED or now < self.deadline:
+            return Due.NOTHING
+        if paused:
+            self.deadline = now + self.ping_timeout
+            return Due.NOTHING
+        return Due.TIMEOUT

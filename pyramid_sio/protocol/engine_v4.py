@@ -14,6 +14,9 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from pyramid_sio.errors import LimitExceeded, ProtocolError
+from pyramid_sio.protocol.connection import Connection
+from pyramid_sio.protocol.dialect import Body, Dialect
+from pyramid_sio.protocol.frames import message_frame, text_frame
 from pyramid_sio.protocol.packets import EnginePacket, EngineType, Message
 
 #: Between the packets of a payload. It is not escaped; JSON never contains it raw.
@@ -75,6 +78,22 @@ def join_payload(packets: Sequence[bytes]) -> bytes:
     return SEPARATOR.join(packets)
 
 
+def encode_payload(items: Sequence[Message | bytes], binary: bool = False) -> Body:
+    """The answer to a poll: messages, and packets that are ready as they are. All of it is text."""
+    packets: list[bytes] = []
+    for item in items:
+        if isinstance(item, Message):
+            packets.extend(encode_polled(item))
+        else:
+            packets.append(item)
+    return Body(join_payload(packets))
+
+
+def frame_as_text(message: Message) -> bytes:
+    """The WebSocket frames of a message for a client that cannot take binary ones."""
+    return b"".join(map(text_frame, encode_polled(message)))
+
+
 def decode_text(text: str) -> EnginePacket:
     """One packet: a WebSocket text frame, or a part of a payload.
 
@@ -91,12 +110,20 @@ def decode_text(text: str) -> EnginePacket:
     raise ProtocolError("unknown Engine.IO packet type" if text else "empty Engine.IO packet")
 
 
-def decode_payload(body: bytes, *, max_packets: int = MAX_PACKETS) -> Iterator[EnginePacket]:
+def decode_binary(data: bytes) -> EnginePacket:
+    """A binary frame of a WebSocket is a message, as it is."""
+    return EnginePacket(_MESSAGE, data)
+
+
+def decode_payload(
+    body: bytes, binary: bool = False, *, max_packets: int = MAX_PACKETS
+) -> Iterator[EnginePacket]:
     """Yield the packets of a POST body, as far as they are good.
 
     What precedes a bad packet is delivered; what follows it is lost with the session.
     Bytes that are not UTF-8 become U+FFFD.
 
+    :param binary: revision 4 has no binary payloads
     :param max_packets: how many packets are accepted
     :raises ProtocolError: at a bad packet
     :raises LimitExceeded: at the packet that is one too many
@@ -121,3 +148,19 @@ def _decode_base64(text: str) -> bytes:
     if len(digits) % 4 == 1:  # six bits make no byte
         digits = digits[:-1]
     return a2b_base64(digits + "=" * (-len(digits) % 4))
+
+
+DIALECT = Dialect(
+    revision=4,
+    connection=Connection,
+    encode_open=encode_open,
+    decode_text=decode_text,
+    decode_binary=decode_binary,
+    frame=message_frame,
+    frame_as_text=frame_as_text,
+    text_prefix=b"4",
+    blob_prefix=b"",
+    encode_payload=encode_payload,
+    decode_payload=decode_payload,
+    reads_binary=False,
+)

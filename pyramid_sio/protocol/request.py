@@ -2,7 +2,7 @@
 
 Upstream: the view. Downstream: nothing; the session it names is looked up by the caller.
 
-Source: Engine.IO protocol, revision 4, "HTTP long-polling" and "Error codes".
+Source: Engine.IO protocol, revisions 4 and 3, "HTTP long-polling" and "Error codes".
 """
 
 from __future__ import annotations
@@ -16,17 +16,37 @@ from pyramid_sio.errors import BadHandshakeMethod, BadRequest, UnknownTransport,
 #: No client sends more than six of its own; the rest is the application's.
 MAX_FIELDS = 100
 
-#: Exactly these spellings; ``04`` is no 4.
-_REVISIONS = {"3": 3, "4": 4}
+# str.isdigit() knows those of every script.
+_DIGITS = frozenset("0123456789")
+#: Digits of the number of a JSONP function.
+_MAX_INDEX = 9
 
-_UPGRADE_YOUR_CLIENT = "; the client must be a Socket.IO client of version 3 or 4"
 
-#: What an ``EIO`` that is not 4 tells about the client, for the log.
-_WHO_SENDS = {
-    None: "the request has no EIO parameter: no Socket.IO client, or one older than 1.0",
-    "1": "EIO=1 is sent by Engine.IO clients older than 0.7",
-    "2": "EIO=2 is sent by Engine.IO clients older than 1.0",
-    "3": "EIO=3 is sent by Socket.IO clients of version 1 and 2",
+class Generation(NamedTuple):
+    """Clients that speak alike, told by what they send.
+
+    :param revision: the Engine.IO revision; 0: one that this server does not know
+    :param who: what a request of theirs looks like, and who sends it
+    :param remedy: what is to be done about a client that is not served
+    """
+
+    revision: int
+    who: str
+    remedy: str
+
+
+_NEWER_CLIENT = "use a Socket.IO client of version 3 or 4"
+_ALLOW = f"set sio.allow_eio3 = true on the server, or {_NEWER_CLIENT}"
+_UNKNOWN = Generation(0, "EIO has a value that no Socket.IO client sends", _NEWER_CLIENT)
+
+#: By the parameter ``EIO``, exactly so: ``04`` is no 4. None: the request has none.
+GENERATIONS = {
+    "4": Generation(4, "EIO=4 is sent by Socket.IO clients of version 3 and 4", _NEWER_CLIENT),
+    "3": Generation(3, "EIO=3 is sent by Socket.IO clients of version 1 and 2", _ALLOW),
+    "2": Generation(0, "EIO=2 is sent by Engine.IO clients older than 1.0", _NEWER_CLIENT),
+    "1": Generation(0, "EIO=1 is sent by Engine.IO clients older than 0.7", _NEWER_CLIENT),
+    # Servers of Socket.IO 1 and 2 did not look at it, so programs of that time leave it out.
+    None: Generation(3, "no EIO is sent by some clients for Socket.IO 1 and 2", _ALLOW),
 }
 
 
@@ -35,10 +55,12 @@ class EngineRequest(NamedTuple):
 
     :param transport: an enabled transport's name
     :param sid: the session it names; None asks for a new one
-    :param revision: the Engine.IO revision, 3 or 4; 0 for any other ``EIO``. Always 4 without
-        ``sid``; with one, the caller compares it with the session's
+    :param revision: the Engine.IO revision. Without ``sid`` one that is served; with one it may
+        be any, 0 included, and the caller compares it with the session's
     :param method: the HTTP method
     :param upgrade: True if it asks to become a WebSocket
+    :param binary: False if the client says that it cannot take binary
+    :param jsonp: where a page that loads answers as scripts waits for them; None: it does not
     """
 
     transport: str
@@ -46,10 +68,17 @@ class EngineRequest(NamedTuple):
     revision: int
     method: str
     upgrade: bool
+    binary: bool = True
+    jsonp: str | None = None
 
 
 def parse_request(
-    *, method: str, query_string: str, upgrade: bool, transports: Collection[str]
+    *,
+    method: str,
+    query_string: str,
+    upgrade: bool,
+    transports: Collection[str],
+    revisions: Collection[int] = (4,),
 ) -> EngineRequest:
     """Tell what is asked, and refuse what no session could answer.
 
@@ -59,10 +88,11 @@ def parse_request(
     :param query_string: raw, as in WSGI's ``QUERY_STRING``
     :param upgrade: True if the request's headers ask for a WebSocket
     :param transports: the enabled ones
+    :param revisions: those that are served
     :raises UnknownTransport: it is missing, or not enabled
     :raises BadHandshakeMethod: a new session is opened by GET only
     :raises BadRequest: a new session whose transport and upgrade header disagree
-    :raises UnsupportedVersion: a new session of another revision than 4
+    :raises UnsupportedVersion: a new session of a revision that is not served
     """
     query = parse_query(query_string)
     transport = query.get("transport")
@@ -70,17 +100,37 @@ def parse_request(
         raise UnknownTransport(detail=f"transport={_quote(transport)}")
     sid = query.get("sid") or None
     eio = query.get("EIO")
-    revision = _REVISIONS.get(eio or "", 0)
+    generation = GENERATIONS.get(eio, _UNKNOWN)
     if sid is None:
         if method != "GET":
             raise BadHandshakeMethod(detail=f"{_quote(method)} without sid")
         if upgrade != (transport == "websocket"):
             problem = "an upgrade" if upgrade else "no upgrade"
             raise BadRequest(detail=f"transport={transport}, but the request asks for {problem}")
-        if revision != 4:
-            detail = _WHO_SENDS.get(eio) or f"EIO={_quote(eio)} is no known revision"
-            raise UnsupportedVersion(detail=detail + _UPGRADE_YOUR_CLIENT)
-    return EngineRequest(transport, sid, revision, method, upgrade)
+        if generation.revision not in revisions:
+            _, who, remedy = generation
+            raise UnsupportedVersion(
+                f"{UnsupportedVersion.message}: {who}; {remedy}",
+                detail=f"EIO={_quote(eio)}: {who}; {remedy}",
+            )
+    binary = not query.get("b64")
+    jsonp = _jsonp_index(query.get("j"), generation.revision)
+    return EngineRequest(transport, sid, generation.revision, method, upgrade, binary, jsonp)
+
+
+def _jsonp_index(text: str | None, revision: int) -> str | None:
+    """Which of the page's functions wants the answers: digits, whatever else is sent.
+
+    :raises BadRequest: it is none, or of a revision whose clients need no JSONP
+    """
+    if text is None:
+        return None
+    if revision != 3:
+        raise BadRequest(detail="JSONP is for clients of revision 3 only")
+    digits = "".join(char for char in text if char in _DIGITS)
+    if not 0 < len(digits) <= _MAX_INDEX:
+        raise BadRequest(detail=f"j={_quote(text)} is no number of a JSONP function")
+    return digits
 
 
 def parse_query(query_string: str, *, max_fields: int = MAX_FIELDS) -> dict[str, str]:

@@ -1,34 +1,28 @@
 """One connection's packets, and the namespaces it is in.
 
 Upstream: ``engine.session`` calls :meth:`Client.on_text` for each message, in the loop.
-Downstream: ``protocol.socket_v5`` decodes it; what it asks for is submitted to the session,
+Downstream: its generation's codec decodes it; what it asks for is submitted to the session,
 so that it runs in order in a greenlet that may wait; answers go straight to who waits.
 
-Source: Socket.IO protocol, revision 5.
+Source: Socket.IO protocol. What differs between its revisions is in ``sockets.generations``.
 """
 
 from __future__ import annotations
 
-import logging
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pyramid_sio.errors import ConnectRefused, DisconnectReason, EventError, ProtocolError
+from pyramid_sio.errors import ConnectRefused, DisconnectReason, ProtocolError
 from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
-from pyramid_sio.protocol.socket_v5 import Reassembly, decode_header
-from pyramid_sio.sockets.acks import wrap
+from pyramid_sio.protocol.socket_v5 import Reassembly
+from pyramid_sio.sockets.handling import Handling
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import ISession
+    from pyramid_sio.sockets.generations import Generation
     from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.server import SioServer
-    from pyramid_sio.sockets.taps import Taps
 
-logger = logging.getLogger(__name__)
-
-#: Random bytes in a socket's id: 120 bits, 20 characters.
-ID_BYTES = 15
 #: Namespaces one connection may be in.
 MAX_NAMESPACES = 100
 
@@ -36,11 +30,13 @@ _EVENT, _ACK = SocketType.EVENT, SocketType.ACK
 _BY_SERVER = DisconnectReason.SERVER_NAMESPACE_DISCONNECT
 
 
-class Client:
+class Client(Handling):
     """One connection, over all its namespaces.
 
     ``on_*`` methods run in the loop and never wait; those that start with an underscore and
     take user code run in the session's greenlet.
+
+    :param generation: how this client is spoken with
     """
 
     __slots__ = (
@@ -50,15 +46,18 @@ class Client:
         "_pending",
         "codec",
         "gate",
+        "generation",
         "server",
         "session",
         "sockets",
     )
 
-    def __init__(self, session: ISession, server: SioServer) -> None:
+    def __init__(self, session: ISession, server: SioServer, generation: Generation) -> None:
         self.session = session
         self.server = server
-        self.codec = server.encoder
+        self.generation = generation
+        #: What encodes packets for this client, and for all others of its generation.
+        self.codec = generation.encoder
         #: What keeps floods out; None: nothing is limited.
         self.gate = server.limits.new_gate()
         self.sockets: dict[str, Namespace] = {}
@@ -69,6 +68,8 @@ class Client:
         #: The packet whose attachments are still to come, and its timer.
         self._pending: tuple[Reassembly, Any] | None = None
         self._connect_timer: Any = session.call_later(server.connect_timeout, self._too_late)
+        for name in generation.joins:
+            self._receive_connect(name, None)
 
     def __repr__(self) -> str:
         return f"<Client {self.session!r} in {list(self.sockets)}>"
@@ -80,7 +81,7 @@ class Client:
         try:
             if self._pending is not None:
                 raise ProtocolError("text while attachments are due")
-            packet, due = decode_header(text, max_attachments=self.server.max_attachments)
+            packet, due = self.generation.decode(text, max_attachments=self.server.max_attachments)
             if due:
                 self._expect_attachments(packet, due)
             else:
@@ -143,7 +144,8 @@ class Client:
         else:
             raise ProtocolError(f"a client does not send {kind.name}")
 
-    def _receive_connect(self, namespace: str, auth: dict[str, Any] | None) -> None:
+    def _receive_connect(self, namespace: str, data: dict[str, Any] | None) -> None:
+        namespace, auth = self.generation.read_connect(namespace, data)
         if self._leaving is not None and namespace in self._leaving:
             self._leaving.discard(namespace)
         elif namespace in self.sockets or self._is_joining(namespace):
@@ -190,7 +192,8 @@ class Client:
             nsp = self.server.find(name, auth)
             if nsp is None:
                 raise ConnectRefused("Invalid namespace")
-            socket = nsp.definition.cls(self, nsp, secrets.token_urlsafe(ID_BYTES), auth)
+            sid = self.generation.new_sid(self.session, name)
+            socket = nsp.definition.cls(self, nsp, sid, auth)
             recovery = self.server.recovery
             missed = recovery.enter(socket, auth) if recovery is not None else ()
             if socket.recovered:
@@ -237,101 +240,13 @@ class Client:
         self.sockets[name] = socket
         self._connect_timer_off()
         self.server.observer.entered(socket)
-        payload = {"sid": socket.sid}
-        if socket.pid is not None:
-            payload["pid"] = socket.pid
         for message in missed:
             self.session.send(message)
-        accepted = SocketPacket(SocketType.CONNECT, name, payload)
-        self.session.send(self.codec.encode(accepted))
+        self.session.send(self.codec.encode(self.generation.accepted(socket)))
         socket.admit()
 
     def _send_refusal(self, name: str, refusal: ConnectRefused) -> None:
-        payload: dict[str, Any] = {"message": refusal.message}
-        if refusal.data is not None:
-            payload["data"] = refusal.data
-        packet = SocketPacket(SocketType.CONNECT_ERROR, name, payload)
-        self.session.send(self.codec.encode(packet))
-
-    def _run_event(self, name: str, data: list[Any], id: int | None) -> None:
-        socket = self.sockets.get(name)
-        if socket is None:
-            return
-        if socket.taps is not None:
-            self._run_tapped_event(socket, socket.taps, data, id)
-        else:
-            self._handle(socket, data, id)
-
-    def _run_tapped_event(
-        self, socket: Namespace, taps: Taps, data: list[Any], id: int | None
-    ) -> None:
-        """Show the event to whoever listens to all, and let filters judge it."""
-        event = data[0]
-        try:
-            if not self.server.invoker.invoke(socket, taps.take_in, (data, id)):
-                return
-        except Exception as exc:  # noqa: BLE001 - whatever the application raises
-            self._event_failed(socket, event, exc, id)
-            return
-        self._handle(socket, data, id)
-
-    def _handle(self, socket: Namespace, data: list[Any], id: int | None) -> None:
-        name = socket.nsp.name
-        event = data[0]
-        table = socket.nsp.definition.table
-        handler = table.by_event.get(event) or table.find(event)
-        if handler is None:
-            logger.debug("%s has no handler for event %.100r", name, event)
-            return
-        count = len(data) - 1
-        try:
-            if not handler.least <= count <= handler.most:
-                raise EventError(f"event {event!r} takes {handler.expected} arguments, not {count}")
-            if handler.permission is not None:
-                self._check_permission(socket, handler.permission)
-            if handler.arguments is not None:
-                handler.arguments.convert(data)
-            if handler is table.catch_all:
-                data.insert(0, socket)
-            else:
-                data[0] = socket
-            result = self.server.invoker.invoke(socket, handler.func, data)
-            if id is not None:
-                socket.out.send(self.codec.encode_ack(name, wrap(result), id))
-        except Exception as exc:  # noqa: BLE001 - whatever the application raises
-            self._event_failed(socket, event, exc, id)
-
-    def _check_permission(self, socket: Namespace, permission: str) -> None:
-        """:raises EventError: the client's user does not have it"""
-        if not self.server.invoker.may(socket, permission):
-            raise EventError("Forbidden")
-
-    def _event_failed(
-        self, socket: Namespace, event: str | int, exc: Exception, id: int | None
-    ) -> None:
-        if isinstance(exc, EventError):
-            self.session.complain("event refused", exc.complaint)
-            if id is not None:
-                socket.out.send(self.codec.encode_ack(socket.nsp.name, (exc.answer,), id))
-        else:
-            rule = f"a handler of {type(socket).__qualname__} failed"
-            self.session.complain(rule, f"event {event!r} in {socket.nsp.name}", exc)
-        self.call_hook(socket, socket.on_error, (event, exc))
-
-    def call_hook(self, socket: Namespace, hook: Callable[..., Any], args: Sequence[Any]) -> None:
-        """Call what the application has for a purpose; what it raises is logged."""
-        try:
-            self.server.invoker.invoke(socket, hook, args)
-        except Exception as exc:  # noqa: BLE001 - whatever the application raises
-            title = getattr(hook, "__qualname__", type(hook).__qualname__)
-            self.session.complain(f"{title} failed", socket.nsp.name, exc)
-
-    def run_job(self, socket: Namespace, func: Callable[..., Any], args: Sequence[Any]) -> None:
-        """What ``spawn`` runs, in a greenlet of its own."""
-        try:
-            self.server.invoker.invoke(socket, func, args)
-        except Exception:
-            logger.exception("a spawned function failed: %r", func)
+        self.session.send(self.codec.encode(self.generation.refused(name, refusal)))
 
     # Leaving.
 

@@ -13,6 +13,7 @@ from pyramid_sio.sockets.client import Client
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import IDecoder, ISession
+    from pyramid_sio.sockets.generations import Generation
     from pyramid_sio.sockets.server import SioServer
 
 
@@ -24,8 +25,10 @@ class ParsedClient(Client):
 
     __slots__ = ("_decoder",)
 
-    def __init__(self, session: ISession, server: SioServer, decoder: IDecoder) -> None:
-        super().__init__(session, server)
+    def __init__(
+        self, session: ISession, server: SioServer, generation: Generation, *, decoder: IDecoder
+    ) -> None:
+        super().__init__(session, server, generation)
         self._decoder = decoder
 
     def on_text(self, text: str) -> None:

@@ -6,14 +6,16 @@ Downstream: ``sockets.client`` finds a namespace here for each CONNECT.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.sockets.broadcast import Broadcast, Verbs
 from pyramid_sio.sockets.client import Client
 from pyramid_sio.sockets.dynamic import Family, Match
 from pyramid_sio.sockets.feeds import NO_FEEDS, Feeds
+from pyramid_sio.sockets.generations import Generation
 from pyramid_sio.sockets.guarded import GuardedClient, GuardedParsedClient
 from pyramid_sio.sockets.handlers import HandlerTable
 from pyramid_sio.sockets.limits import Limits
@@ -73,7 +75,8 @@ class SioServer(Verbs):
     :param make_event: makes something to wait on
     :param in_loop: runs a function in the thread that owns the connections
     :param spawn: runs a function beside, where it may wait
-    :param encoder: turns packets into messages
+    :param encoder: turns packets into messages, for clients of revision 4
+    :param generations: how clients of other revisions are spoken with
     :param new_decoder: makes what turns messages into packets; None: the built-in JSON
     :param connect_timeout: seconds a connection may take to enter a namespace
     :param attachment_timeout: seconds the attachments of one packet may take
@@ -107,6 +110,7 @@ class SioServer(Verbs):
         max_attachment_bytes: int,
         max_held: int,
         keep_empty: bool = False,
+        generations: Mapping[int, Generation] = MappingProxyType({}),
         new_decoder: Callable[[], IDecoder] | None = None,
         shut_down: Callable[[float], Any] = lambda patience: None,
         limits: Limits | None = None,
@@ -118,7 +122,7 @@ class SioServer(Verbs):
         self.make_event = make_event
         self.in_loop = in_loop
         self.spawn = spawn
-        self.encoder = encoder
+        self.generations = {4: Generation(encoder), **generations}
         self._new_decoder = new_decoder
         self.recovery = recovery
         self.connect_timeout = connect_timeout
@@ -234,8 +238,10 @@ class SioServer(Verbs):
 
     def accept(self, session: ISession) -> Client:
         """A connection was opened. Called by the engine."""
+        generation = self.generations[session.revision]
         limited = self.limits.active
         if self._new_decoder is None:
-            return GuardedClient(session, self) if limited else Client(session, self)
-        kind = GuardedParsedClient if limited else ParsedClient
-        return kind(session, self, self._new_decoder())
+            plain = GuardedClient if limited else Client
+            return plain(session, self, generation)
+        parsed = GuardedParsedClient if limited else ParsedClient
+        return parsed(session, self, generation, decoder=self._new_decoder())

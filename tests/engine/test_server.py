@@ -44,7 +44,8 @@ class TestOpenPolling:
         self, new_engine: NewEngine, settings: dict[str, object], upgrades: list[str]
     ) -> None:
         engine = new_engine(ping_interval=1.5, max_http_buffer_size=77, **settings)
-        session, body = engine.open_polling(FakeHandshake())
+        session, (body, content_type) = engine.open_polling(FakeHandshake())
+        assert content_type == "text/plain; charset=UTF-8"
         assert body[:1] == b"0"
         assert json.loads(body[1:]) == {
             "sid": session.id,
@@ -55,7 +56,7 @@ class TestOpenPolling:
         }
 
     def test_a_server_without_websockets_offers_none(self, engine: EngineServer) -> None:
-        _, body = engine.open_polling(FakeHandshake(), upgradable=False)
+        _, (body, _) = engine.open_polling(FakeHandshake(), upgradable=False)
         assert json.loads(body[1:])["upgrades"] == []
 
     def test_ids_cannot_be_guessed(self, engine: EngineServer) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyramid_sio.errors import DisconnectReason, HeartbeatDirectionError
-from pyramid_sio.protocol.connection import Connection, Due, State, Upgrade
+from pyramid_sio.protocol.connection import ClientPings, Connection, Due, State, Upgrade
 from pyramid_sio.protocol.packets import EngineType
 
 INTERVAL, TIMEOUT = 25.0, 20.0
@@ -211,3 +211,44 @@ def test_a_client_that_is_silent_after_anything_times_out(history: list[tuple[fl
         answers.append(connection.reach(now))
     assert answers[-1] is Due.TIMEOUT or answers[0] is Due.TIMEOUT
     assert now <= silent_since + INTERVAL + TIMEOUT
+
+
+class TestClientPings:
+    def opened(self) -> ClientPings:
+        return ClientPings(ping_interval=INTERVAL, ping_timeout=TIMEOUT, now=100.0, upgraded=False)
+
+    def test_a_silent_client_times_out_and_is_never_pinged(self) -> None:
+        connection = self.opened()
+        assert connection.deadline == 145.0
+        assert connection.reach(144.9) is Due.NOTHING
+        assert connection.reach(145.0) is Due.TIMEOUT
+
+    @pytest.mark.parametrize("kind", EngineType)
+    def test_only_a_ping_counts(self, kind: EngineType) -> None:
+        connection = self.opened()
+        if kind is PONG:
+            with pytest.raises(HeartbeatDirectionError) as caught:
+                connection.receive(kind, 110.0)
+            assert caught.value.reason is DisconnectReason.TRANSPORT_ERROR
+            return
+        reason = connection.receive(kind, 110.0)
+        assert reason == ("transport close" if kind is EngineType.CLOSE else None)
+        assert connection.deadline == (155.0 if kind is PING else 145.0)
+
+    def test_who_is_not_read_is_not_punished(self) -> None:
+        connection = self.opened()
+        assert connection.reach(145.0, paused=True) is Due.NOTHING
+        assert connection.deadline == 165.0
+        assert connection.reach(165.0) is Due.TIMEOUT
+
+    def test_nothing_is_due_after_the_end(self) -> None:
+        connection = self.opened()
+        connection.state = State.CLOSED
+        assert connection.reach(1000.0) is Due.NOTHING
+
+    def test_an_upgrade_leaves_the_deadline_in_force(self) -> None:
+        connection = self.opened()
+        assert connection.admit_candidate()
+        connection.complete_upgrade(110.0)
+        assert connection.reach(144.9) is Due.NOTHING
+        assert connection.reach(145.0) is Due.TIMEOUT

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pyramid_sio.errors import LimitExceeded, ProtocolError
 from pyramid_sio.protocol.engine_v4 import (
+    DIALECT,
     SEPARATOR,
     decode_payload,
     decode_text,
@@ -83,6 +84,29 @@ class TestPolled:
 
     def test_nothing_to_join(self) -> None:
         assert join_payload([]) == b""
+
+
+class TestDialect:
+    """How the engine sees this revision."""
+
+    def test_answers_are_text(self) -> None:
+        items: list[Message | bytes] = [b"2", Message(b'51-["a"]', [b"\x01"]), b"6"]
+        for binary in (True, False):
+            body = DIALECT.encode_payload(items, binary)
+            assert body == (b'2\x1e451-["a"]\x1ebAQ==\x1e6', "text/plain; charset=UTF-8")
+
+    def test_frames(self) -> None:
+        shared = Message(b"2", [b"\x01"])
+        assert DIALECT.frame(shared) == b"\x81\x0242\x82\x01\x01"
+        assert DIALECT.frame(shared) is shared.frame
+
+    def test_frames_for_a_client_that_takes_no_binary(self) -> None:
+        shared = Message(b"2", [b"\x01"])
+        assert DIALECT.frame_as_text(shared) == b"\x81\x0242\x81\x05bAQ=="
+        assert shared.frame is None, "others take it"
+
+    def test_a_binary_frame_is_a_message(self) -> None:
+        assert DIALECT.decode_binary(b"\x04a") == EnginePacket(EngineType.MESSAGE, b"\x04a")
 
 
 class TestDecodeText:

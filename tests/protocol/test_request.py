@@ -23,8 +23,15 @@ def parse(
     *,
     upgrade: bool = False,
     transports: tuple[str, ...] = BOTH,
+    revisions: tuple[int, ...] = (4,),
 ) -> EngineRequest:
-    return parse_request(method=method, query_string=query, upgrade=upgrade, transports=transports)
+    return parse_request(
+        method=method,
+        query_string=query,
+        upgrade=upgrade,
+        transports=transports,
+        revisions=revisions,
+    )
 
 
 class TestAccepted:
@@ -51,7 +58,6 @@ class TestAccepted:
     @pytest.mark.parametrize(
         "query",
         [
-            "transport=polling&sid=a",
             "EIO=04&transport=polling&sid=a",
             "EIO=2&transport=polling&sid=a",
         ],
@@ -59,13 +65,15 @@ class TestAccepted:
     def test_with_sid_an_odd_revision_is_left_to_the_caller(self, query: str) -> None:
         assert parse(query).revision == 0
         assert parse("EIO=3&transport=polling&sid=a").revision == 3
+        assert parse("transport=polling&sid=a").revision == 3
 
     @pytest.mark.parametrize("method", ["PUT", "HEAD", "OPTIONS", "get"])
     def test_with_sid_the_method_is_left_to_the_caller(self, method: str) -> None:
         assert parse("EIO=4&transport=polling&sid=a", method).method == method
 
     def test_with_sid_an_upgrade_that_never_came_is_left_to_the_caller(self) -> None:
-        assert parse("EIO=4&transport=websocket&sid=a") == ("websocket", "a", 4, "GET", False)
+        request = parse("EIO=4&transport=websocket&sid=a")
+        assert request == EngineRequest("websocket", "a", 4, "GET", False)
 
 
 class TestRefused:
@@ -120,26 +128,41 @@ class TestRefused:
         assert caught.value.detail == detail
 
     @pytest.mark.parametrize(
-        ("query", "who"),
+        ("query", "eio", "who"),
         [
-            ("transport=polling", "no EIO parameter"),
-            ("EIO=&transport=polling", "EIO='' is no known revision"),
-            ("EIO=1&transport=polling", "older than 0.7"),
-            ("EIO=2&transport=polling", "older than 1.0"),
-            ("EIO=3&transport=polling", "version 1 and 2"),
-            ("EIO=04&transport=polling", "EIO='04'"),
-            ("EIO=5&transport=polling", "EIO='5'"),
-            ("EIO=%D9%A4&transport=polling", "EIO='\u0664'"),
-            ("EIO=%204&transport=polling", "EIO=' 4'"),
+            ("transport=polling", "None", "no EIO is sent by some clients for Socket.IO 1 and 2"),
+            ("EIO=&transport=polling", "''", "no Socket.IO client sends"),
+            ("EIO=1&transport=polling", "'1'", "older than 0.7"),
+            ("EIO=2&transport=polling", "'2'", "older than 1.0"),
+            ("EIO=3&transport=polling", "'3'", "clients of version 1 and 2"),
+            ("EIO=04&transport=polling", "'04'", "no Socket.IO client sends"),
+            ("EIO=5&transport=polling", "'5'", "no Socket.IO client sends"),
+            ("EIO=%D9%A4&transport=polling", "'\u0664'", "no Socket.IO client sends"),
+            ("EIO=%204&transport=polling", "' 4'", "no Socket.IO client sends"),
         ],
     )
-    def test_revision(self, query: str, who: str) -> None:
+    def test_revision(self, query: str, eio: str, who: str) -> None:
         with pytest.raises(UnsupportedVersion) as caught:
             parse(query)
-        answer = (400, {"code": 5, "message": "Unsupported protocol version"})
-        assert http_answer(caught.value) == answer
-        assert who in caught.value.detail
-        assert "must be a Socket.IO client of version 3 or 4" in caught.value.detail
+        status, body = http_answer(caught.value)
+        assert (status, body["code"]) == (400, 5)
+        assert body["message"].startswith("Unsupported protocol version: ")
+        for text in (body["message"], caught.value.detail):
+            assert who in text
+            assert "use a Socket.IO client of version 3 or 4" in text
+        assert caught.value.detail.startswith(f"EIO={eio}: ")
+
+    @pytest.mark.parametrize("query", ["EIO=3&transport=polling", "transport=polling"])
+    def test_who_would_be_served_is_told_by_which_setting(self, query: str) -> None:
+        with pytest.raises(UnsupportedVersion) as caught:
+            parse(query)
+        assert "set sio.allow_eio3 = true on the server" in caught.value.message
+        assert "set sio.allow_eio3 = true on the server" in caught.value.detail
+
+    def test_what_the_peer_said_is_not_said_back(self) -> None:
+        with pytest.raises(UnsupportedVersion) as caught:
+            parse("EIO=<script>&transport=polling")
+        assert "script" not in caught.value.message
 
     def test_what_the_peer_said_is_logged_short_and_on_one_line(self) -> None:
         for query in (f"EIO=%0A{'9' * 5000}&transport=polling", f"transport=%0A{'x' * 5000}"):
@@ -147,6 +170,46 @@ class TestRefused:
                 parse(query)
             assert "\n" not in caught.value.detail
             assert len(caught.value.detail) < 200
+
+
+class TestRevision3:
+    @pytest.mark.parametrize("query", ["EIO=3&transport=polling", "transport=polling"])
+    def test_served(self, query: str) -> None:
+        request = parse(query, revisions=(4, 3))
+        assert request == EngineRequest("polling", None, 3, "GET", False)
+
+    @pytest.mark.parametrize("eio", ["", "2", "03", "5"])
+    def test_nothing_else_is(self, eio: str) -> None:
+        with pytest.raises(UnsupportedVersion):
+            parse(f"EIO={eio}&transport=polling", revisions=(4, 3))
+
+    @pytest.mark.parametrize(
+        ("text", "binary"), [("", True), ("b64", True), ("b64=1", False), ("b64=true", False)]
+    )
+    @pytest.mark.parametrize("eio", ["3", "4"])
+    def test_clients_that_take_no_binary_say_so(self, text: str, binary: bool, eio: str) -> None:
+        query = f"EIO={eio}&transport=polling&{text}"
+        assert parse(query, revisions=(4, 3)).binary is binary
+
+    @pytest.mark.parametrize(
+        ("text", "digits"),
+        [("0", "0"), ("12", "12"), ("007", "007"), ("12abc;alert(1)", "121"), ("\u0664a1", "1")],
+    )
+    def test_of_the_number_of_a_function_digits_are_taken(self, text: str, digits: str) -> None:
+        request = parse(f"EIO=3&transport=polling&sid=a&j={text.encode().decode('latin-1')}")
+        assert request.jsonp == digits
+
+    @pytest.mark.parametrize("text", ["", "x", "\u0664", "1234567890", "-"])
+    def test_what_is_no_number(self, text: str) -> None:
+        with pytest.raises(BadRequest) as caught:
+            parse(f"EIO=3&transport=polling&sid=a&j={text.encode().decode('latin-1')}")
+        assert "JSONP function" in caught.value.detail
+
+    @pytest.mark.parametrize("query", ["EIO=4&transport=polling", "EIO=4&transport=polling&sid=a"])
+    def test_no_other_revision_has_jsonp(self, query: str) -> None:
+        with pytest.raises(BadRequest) as caught:
+            parse(f"{query}&j=0")
+        assert caught.value.detail == "JSONP is for clients of revision 3 only"
 
 
 class TestQuery:

@@ -14,11 +14,13 @@ from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
 from pyramid_sio.errors import DisconnectReason, ProtocolError
-from pyramid_sio.protocol.frames import InvalidText, message_frame
+from pyramid_sio.protocol.frames import InvalidText
 from pyramid_sio.protocol.packets import Message
 
 if TYPE_CHECKING:
     from websockets.extensions import Extension
+
+    from pyramid_sio.protocol.dialect import Dialect
 
 # The library logs each frame at DEBUG; a logger of ours keeps that apart.
 logger = logging.getLogger("pyramid_sio.engine.websockets")
@@ -95,12 +97,12 @@ class Library:
         """What the library wants to have sent: pongs, close frames, what was compressed."""
         return b"".join(self._protocol.data_to_send())
 
-    def compressed(self, message: Message) -> bytes:
+    def compressed(self, message: Message, dialect: Dialect) -> bytes:
         """All frames of a message, compressed if that is worth it."""
         if message.size < COMPRESS_FROM:
-            return message_frame(message)
+            return dialect.frame(message)
         if message.text is not None:
-            self._protocol.send_text(b"4" + message.text)
+            self._protocol.send_text(dialect.text_prefix + message.text)
         for blob in message.blobs:
-            self._protocol.send_binary(blob)
+            self._protocol.send_binary(dialect.blob_prefix + blob)
         return self.to_send()

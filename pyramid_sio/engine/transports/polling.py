@@ -3,7 +3,7 @@
 Upstream and downstream: ``plugin.responses`` waits in :meth:`PollingTransport.poll` and
 hands POST bodies to :meth:`PollingTransport.receive`; ``engine.session`` sends.
 
-Source: Engine.IO protocol, revision 4, "HTTP long-polling".
+Source: Engine.IO protocol, "HTTP long-polling".
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyramid_sio.errors import DisconnectReason, OverlapError, ProtocolError, SlowClient
-from pyramid_sio.protocol.engine_v4 import decode_payload, encode_polled, join_payload
-from pyramid_sio.protocol.packets import Message
+from pyramid_sio.protocol.dialect import Body
+from pyramid_sio.protocol.packets import EnginePacket, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from pyramid_sio.engine.session import Session
 
 CLOSE = b"1"
 PING = b"2"
+PONG = b"3"
 NOOP = b"6"
 
 
@@ -29,21 +30,25 @@ class Payload(NamedTuple):
 
     :param body: the packets, joined
     :param compress: False if every packet in it asked for no compression
+    :param content_type: as the header says it
     """
 
     body: bytes
     compress: bool
+    content_type: str
 
 
 class PollingTransport:
     """The polling side of a session. Only :meth:`poll` and :meth:`wait_until_ready` wait.
 
     :param make_event: makes what a request waits on: something with ``set()`` and ``wait()``
+    :param binary: can the client take binary answers, if its revision has them?
     """
 
     name = "polling"
 
     __slots__ = (
+        "_binary",
         "_compress",
         "_finished",
         "_last_word",
@@ -56,8 +61,11 @@ class PollingTransport:
         "session",
     )
 
-    def __init__(self, session: Session, make_event: Callable[[], Any]) -> None:
+    def __init__(
+        self, session: Session, make_event: Callable[[], Any], *, binary: bool = False
+    ) -> None:
         self.session = session
+        self._binary = binary
         #: True until a POST has been answered: a second one is a violation.
         self.receiving = False
         self._make_event = make_event
@@ -91,33 +99,37 @@ class PollingTransport:
         return self._take()
 
     def _take(self) -> Payload:
-        packets: list[bytes] = []
-        for item in self._queue:
-            if isinstance(item, Message):
-                packets.extend(encode_polled(item))
-            else:
-                packets.append(item)
+        items = self._queue
         compress = self._compress
         self._clear()
-        if self._finished and not packets:
+        if self._finished and not items:
             # Alone: clients act on it before they act on what came with it.
-            packets.append(self._last_word)
+            items.append(self._last_word)
             self.session.said_goodbye(self)
-        return Payload(join_payload(packets), compress)
+        data, content_type = self.encode(items)
+        return Payload(data, compress, content_type)
+
+    def encode(self, items: Sequence[Message | bytes]) -> Body:
+        """The answer with these messages, and packets that are ready as they are."""
+        return self.session.dialect.encode_payload(items, self._binary)
+
+    def _decode(self, body: bytes, binary: bool) -> Iterator[EnginePacket]:
+        return self.session.dialect.decode_payload(body, binary)
 
     def _clear(self) -> None:
         self._queue = []
         self._size = 0
         self._compress = False
 
-    def receive(self, body: bytes) -> None:
+    def receive(self, body: bytes, *, binary: bool = False) -> None:
         """Handle the packets of one POST, in order, until one ends the session.
 
+        :param binary: does its content type say that it is?
         :raises ProtocolError: the body breaks the protocol; the session has been ended
         """
         session = self.session
         try:
-            for packet in decode_payload(body):
+            for packet in self._decode(body, binary):
                 session.receive_packet(packet)
                 if not session.is_open:
                     break
@@ -156,6 +168,11 @@ class PollingTransport:
 
     def ping(self) -> None:
         self._queue.append(PING)
+        self._wake()
+
+    def pong(self) -> None:
+        if PONG not in self._queue:
+            self._queue.append(PONG)
         self._wake()
 
     def release(self) -> None:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from ssl import SSLWantReadError, SSLWantWriteError
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import gevent
 
 from pyramid_sio.engine.transports.library import Library, PeerClosed, WebSocketViolation
 from pyramid_sio.errors import DisconnectReason, ProtocolError, SlowClient
+from pyramid_sio.protocol import engine_v4
 from pyramid_sio.protocol.frames import (
     CLOSE,
     OPCODE_BITS,
@@ -27,7 +28,6 @@ from pyramid_sio.protocol.frames import (
     MessageTooLarge,
     answer_to_goodbye,
     frame_header,
-    message_frame,
     text_frame,
 )
 from pyramid_sio.protocol.packets import Message
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from pyramid_sio.engine.server import EngineServer
     from pyramid_sio.engine.session import Session
+    from pyramid_sio.interfaces import IReceiver
+    from pyramid_sio.protocol.dialect import Dialect
 
 logger = logging.getLogger(__name__)
 _SHUT_DOWN = DisconnectReason.SERVER_SHUTTING_DOWN
@@ -54,28 +56,20 @@ CORK_SIZE = 65536
 CLOSE_WAIT = 2.0
 
 
-class IReceiver(Protocol):
-    """A session, or a candidate for one."""
-
-    def receive_text(self, text: str) -> None: ...
-    def receive_binary(self, data: bytes) -> None: ...
-    def refuse(self, error: ProtocolError) -> None: ...
-    def transport_ended(self, reason: DisconnectReason) -> None: ...
-    def hold_if_behind(self, received: int) -> bool: ...
-
-
 class WebSocketTransport:
     """One WebSocket. Loop thread only; nothing here waits.
 
     :param engine: for its limits and its clock
     :param sock: a connected, non-blocking stream socket, plain or TLS, now ours alone
     :param extensions: what the opening handshake agreed on
+    :param dialect: how the client is spoken with
     """
 
     name = "websocket"
 
     __slots__ = (
         "_corked",
+        "_dialect",
         "_engine",
         "_finishing",
         "_library",
@@ -92,10 +86,16 @@ class WebSocketTransport:
     )
 
     def __init__(
-        self, engine: EngineServer, sock: Any, extensions: list[Extension] | None = None
+        self,
+        engine: EngineServer,
+        sock: Any,
+        extensions: list[Extension] | None = None,
+        *,
+        dialect: Dialect = engine_v4.DIALECT,
     ) -> None:
         self.receiver: IReceiver
         self._engine = engine
+        self._dialect = dialect
         self._sock = sock
         self._tls = hasattr(sock, "pending")
         limit = engine.settings.max_http_buffer_size
@@ -120,8 +120,7 @@ class WebSocketTransport:
         self._watcher.start(self._on_readable)
         if leftover:
             self._receive(leftover)
-        if self._tls:
-            self._read_on()
+        self._read_on()
 
     def adopt(self, session: Session, queue: list[Message | bytes]) -> None:
         """Become the session's transport and send what it had queued."""
@@ -152,7 +151,7 @@ class WebSocketTransport:
 
     def _read_on(self) -> None:
         """TLS holds decrypted bytes that the descriptor knows nothing of: come back for them."""
-        if not self._over and self._watcher.active and self._sock.pending():
+        if self._tls and not self._over and self._watcher.active and self._sock.pending():
             gevent.get_hub().loop.run_callback(self._on_readable)
 
     def _receive(self, data: bytes) -> None:
@@ -193,8 +192,7 @@ class WebSocketTransport:
                 self._write(goodbye)
                 self._ended(DisconnectReason.TRANSPORT_CLOSE)
                 return
-            limit = self._engine.settings.max_http_buffer_size
-            library = self._library = Library(limit, [])
+            library = self._library = Library(self._reader.max_size, [])
         try:
             for item in library.receive(data):
                 if isinstance(item, str):
@@ -226,8 +224,7 @@ class WebSocketTransport:
         """Read on, after the handlers were too far behind."""
         if not self._over:
             self._watcher.start(self._on_readable)
-            if self._tls:
-                self._read_on()
+            self._read_on()
 
     # Out.
 
@@ -238,9 +235,9 @@ class WebSocketTransport:
         library = self._library
         if library is not None and library.compresses and compress:
             # From here on it must be sent: later messages refer to it.
-            frame = library.compressed(message)
+            frame = library.compressed(message, self._dialect)
         else:
-            frame = message.frame or message_frame(message)
+            frame = message.frame or self._dialect.frame(message)
         return self._write(frame)
 
     def send_head(self, head: bytes, packet: bytes = b"") -> None:
@@ -253,6 +250,9 @@ class WebSocketTransport:
 
     def ping(self) -> None:
         self._write(b"\x81\x012")
+
+    def pong(self) -> None:
+        self._write(b"\x81\x013")
 
     def _write(self, frame: bytes) -> bool:
         if self._queue is None:
