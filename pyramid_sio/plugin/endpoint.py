@@ -46,6 +46,7 @@ class Endpoint:
 
     :param settings: the application's settings
     :param invoker: runs the application's code; None: as for an application of Pyramid's
+    :param name: of ``config.add_sio_endpoint``; empty: that of the application
     :raises ConfigurationError: one of the ``sio.*`` settings is wrong
     """
 
@@ -54,8 +55,11 @@ class Endpoint:
         registry: Registry,
         settings: Mapping[str, Any],
         invoker: IInvoker | None = None,
+        *,
+        name: str = "",
     ) -> None:
         self._registry = registry
+        self.name = name
         values = parse_settings(settings)
         self.path: str = values["path"]
         self.serve_client: bool = values["serve_client"]
