@@ -66,6 +66,15 @@ class Peer:
         plain.setblocking(False)
         return plain, leftover
 
+    def read_behind(self, count: int) -> bytes:
+        """Wait for bytes that follow the request without belonging to its body.
+
+        :returns: so many, or fewer if the client has closed
+        :raises OSError: they do not come in time
+        """
+        data: bytes = self._handler.rfile.read(count)
+        return data
+
     def when_gone(self, callback: Callable[[], Any]) -> Callable[[], None]:
         """Call ``callback()`` in the loop if the client closes the connection.
 

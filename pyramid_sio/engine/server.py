@@ -148,7 +148,7 @@ class EngineServer:
         may_upgrade = upgradable and self.settings.allow_upgrades
         upgrades = [name for name in self.settings.transports if name != "polling" and may_upgrade]
         transport = PollingTransport(session, Event, binary=asked is not None and asked.binary)
-        self._open(session, transport)
+        self.open(session, transport)
         return session, transport.encode([self._opening(session, upgrades)])
 
     def open_websocket(
@@ -171,7 +171,7 @@ class EngineServer:
         transport = WebSocketTransport(self, sock, extensions, dialect=session.dialect)
         transport.receiver = session
         transport.send_head(head, self._opening(session, []))
-        self._open(session, transport)
+        self.open(session, transport)
         transport.start(leftover)
         return session
 
@@ -198,15 +198,27 @@ class EngineServer:
             transport.finish(DisconnectReason.FORCED_CLOSE)
 
     def _new_session(self, handshake: IHandshake, asked: EngineRequest | None) -> Session:
+        dialect = DIALECTS[asked.revision] if asked is not None else engine_v4.DIALECT
+        return self.new_session(secrets.token_urlsafe(ID_BYTES), handshake, dialect)
+
+    def new_session(self, id: str, handshake: IHandshake, dialect: Dialect) -> Session:
+        """A session that is still to be opened.
+
+        :raises RequestRefused: the server is going down
+        """
         if self.stopping:
             raise RequestRefused("Server is shutting down")
+        self.own()
+        return self.session_class(id, self, handshake, dialect)
+
+    def own(self) -> None:
+        """The thread that calls this first owns all that follows."""
         if self._thread is None:
             self._thread = get_thread_id()
             self._loop = gevent.get_hub().loop
-        dialect = DIALECTS[asked.revision] if asked is not None else engine_v4.DIALECT
-        return self.session_class(secrets.token_urlsafe(ID_BYTES), self, handshake, dialect)
 
-    def _open(self, session: Session, transport: Any) -> None:
+    def open(self, session: Session, transport: Any) -> None:
+        """Open a session on a transport of its own."""
         self.sessions[session.id] = session
         session.open(transport)
 

@@ -280,6 +280,12 @@ class Session:
         if self.connection.state is not State.CLOSED:
             self._tick = self.engine.wheel.add(self, self.connection.deadline)
 
+    def doubt(self) -> None:
+        """There is reason to think that the client is gone, and hope that it comes back."""
+        if self.connection.state is _OPEN:
+            self.connection.doubt(self.engine.clock())
+            self._rearm()
+
     def _rearm(self) -> None:
         """The deadline moved. One that moved back is noticed when the old one comes."""
         wheel = self.engine.wheel

@@ -13,6 +13,7 @@ from typing import Any
 from pyramid.path import DottedNameResolver
 from pyramid.settings import aslist
 
+from pyramid_sio.protocol.engine_v09 import TRANSPORTS as LEGACY_TRANSPORTS
 from pyramid_sio.protocol.rates import Rate, parse_rate
 
 TRANSPORTS = ("polling", "websocket")
@@ -68,6 +69,29 @@ def transports(value: Any) -> tuple[str, ...]:
     if not names:
         raise ValueError("must name at least one transport")
     return tuple(name for name in TRANSPORTS if name in names)
+
+
+def legacy_transports(value: Any) -> tuple[str, ...]:
+    """Names of transports of Socket.IO 0.9."""
+    names = aslist(str(value).replace(",", " ") if isinstance(value, str) else value)
+    for name in names:
+        if name not in LEGACY_TRANSPORTS:
+            known = ", ".join(LEGACY_TRANSPORTS)
+            raise ValueError(f"{name!r} is no transport of Socket.IO 0.9; there are {known}")
+    if not names:
+        raise ValueError("must name at least one transport")
+    return tuple(name for name in LEGACY_TRANSPORTS if name in names)
+
+
+def address(value: Any) -> tuple[str, int] | None:
+    """``host:port``, or a port of the loopback interface; false: none."""
+    text = str(value).strip()
+    if text.lower() in ("false", "no", "off", "none", ""):
+        return None
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise ValueError("must be a port, or host:port")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def origins(value: Any) -> tuple[str, ...]:

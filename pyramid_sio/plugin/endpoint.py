@@ -13,7 +13,9 @@ import gevent
 from gevent.event import Event
 from zope.interface import implementer
 
+from pyramid_sio.engine import services
 from pyramid_sio.engine.complaints import Complaints
+from pyramid_sio.engine.policy import PolicyServer
 from pyramid_sio.engine.server import EngineServer, EngineSettings
 from pyramid_sio.events import SioNamespaceCreated
 from pyramid_sio.interfaces import IEndpoint
@@ -25,6 +27,9 @@ from pyramid_sio.plugin.parsers import find_parser
 from pyramid_sio.plugin.redis import find_feeds, find_link
 from pyramid_sio.plugin.rooms import find_rooms
 from pyramid_sio.plugin.settings import parse_settings
+from pyramid_sio.protocol import socket_v09
+from pyramid_sio.sockets.generations import Generation
+from pyramid_sio.sockets.legacy import REVISION as LEGACY
 from pyramid_sio.sockets.limits import Limits
 from pyramid_sio.sockets.server import SioServer
 
@@ -46,7 +51,6 @@ class Endpoint:
 
     :param settings: the application's settings
     :param invoker: runs the application's code; None: as for an application of Pyramid's
-    :param name: of ``config.add_sio_endpoint``; empty: that of the application
     :raises ConfigurationError: one of the ``sio.*`` settings is wrong
     """
 
@@ -55,17 +59,18 @@ class Endpoint:
         registry: Registry,
         settings: Mapping[str, Any],
         invoker: IInvoker | None = None,
-        *,
-        name: str = "",
     ) -> None:
         self._registry = registry
-        self.name = name
         values = parse_settings(settings)
         self.path: str = values["path"]
         self.serve_client: bool = values["serve_client"]
         self.add_trailing_slash: bool = values["add_trailing_slash"]
         self.cookie: SessionCookie | None = values["cookie"]
         self.http_compression: int | None = values["http_compression"]
+        #: Are clients of Socket.IO 0.9 served, and over what?
+        self.legacy: bool = values["legacy"]
+        self.legacy_transports: tuple[str, ...] = values["legacy_transports"]
+        self._policy_server = _policy_server(values["policy_server"])
         self.per_message_deflate: bool = values["per_message_deflate"]
         self.allow_request: Callable[[Request], Any] | None = values["allow_request"]
         #: Called with each request of a client; one may answer by itself.
@@ -84,6 +89,7 @@ class Endpoint:
             in_loop=self._in_loop,
             spawn=gevent.spawn,
             encoder=parser.encoder,
+            generations={LEGACY: Generation(socket_v09.Encoder(values["json_default"]))},
             new_decoder=parser.new_decoder,
             recovery=rooms.recovery,
             feeds=find_feeds(values, self.link),
@@ -138,3 +144,12 @@ class Endpoint:
             self._rooms,
             (client_version() or "missing") if self.serve_client else "not served",
         )
+
+
+def _policy_server(address: tuple[str, int] | None) -> PolicyServer | None:
+    """What tells Flash Player that it may connect; started with the process. None: nothing."""
+    if address is None:
+        return None
+    server = PolicyServer(*address)
+    services.register(server)
+    return server

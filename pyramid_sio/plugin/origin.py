@@ -62,11 +62,14 @@ class OriginPolicy:
         origin = request.environ.get("HTTP_ORIGIN")
         return origin is None or self._knows(origin, request)
 
-    def headers(self, request: Request) -> list[tuple[str, str]]:
-        """What any answer tells the browser."""
+    def headers(self, request: Request, *, by_name: bool = False) -> list[tuple[str, str]]:
+        """What any answer tells the browser.
+
+        :param by_name: name the page's origin even if any may connect: it asks with credentials
+        """
         if not self.cross_origin:
             return []
-        if self._any:
+        if self._any and not by_name:
             return [("Access-Control-Allow-Origin", "*")]
         origin = request.headers.get("Origin")
         if origin is None or not self._permits(origin, request):

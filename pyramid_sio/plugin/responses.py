@@ -56,6 +56,11 @@ class PayloadResponse(Response):  # type: ignore[misc]
         self.headers["Content-Type"] = body.content_type
         self.body = body.data
 
+    def answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer with what it was filled with."""
+        result: Iterable[bytes] = Response.__call__(self, environ, start_response)
+        return result
+
     def compress_for(self, request: Request, body: bytes) -> None:
         """Compress ``body`` in the way the client likes best, if it likes any."""
         name = best_encoding(request, ("gzip", "deflate"))
@@ -81,22 +86,26 @@ class PollResponse(PayloadResponse):
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         transport = self._session.transport
         if not isinstance(transport, PollingTransport):
-            return _refuse(self, environ, start_response)
+            return refuse(self, environ, start_response)
         peer: Peer | None = environ.get(ENVIRON_KEY)
         unwatch = peer.when_gone(transport.peer_vanished) if peer is not None else None
         try:
             payload = transport.poll()
         except ProtocolError:
-            return _refuse(self, environ, start_response)
+            return refuse(self, environ, start_response)
         finally:
             if unwatch is not None:
                 unwatch()
-        self.fill(Body(payload.body, payload.content_type))
+        body = self.dress(Body(payload.body, payload.content_type))
+        self.fill(body)
         if payload.compress and self._threshold is not None:
-            if len(payload.body) >= self._threshold:
-                self.compress_for(self._request, payload.body)
-        result: Iterable[bytes] = super().__call__(environ, start_response)
-        return result
+            if len(body.data) >= self._threshold:
+                self.compress_for(self._request, body.data)
+        return self.answer(environ, start_response)
+
+    def dress(self, body: Body) -> Body:
+        """What is put around the packets."""
+        return body
 
 
 class PostResponse(PayloadResponse):
@@ -113,10 +122,10 @@ class PostResponse(PayloadResponse):
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         transport = self._session.transport
         if not isinstance(transport, PollingTransport):
-            return _refuse(self, environ, start_response)
+            return refuse(self, environ, start_response)
         if transport.receiving:
             self._session.refuse(ProtocolError("two POSTs at once"))
-            return _refuse(self, environ, start_response)
+            return refuse(self, environ, start_response)
         transport.receiving = True
         try:
             body = self._read(environ)
@@ -124,12 +133,12 @@ class PostResponse(PayloadResponse):
             transport.wait_until_ready()
         except LimitExceeded as error:
             self._session.complain("message too large", error)
-            return _refuse(self, environ, start_response, status=413)
+            return refuse(self, environ, start_response, status=413)
         except OSError:
             transport.peer_vanished()
-            return _refuse(self, environ, start_response)
+            return refuse(self, environ, start_response)
         except ProtocolError:
-            return _refuse(self, environ, start_response)
+            return refuse(self, environ, start_response)
         finally:
             transport.receiving = False
         result: Iterable[bytes] = super().__call__(environ, start_response)
@@ -213,7 +222,7 @@ def close_connection(response: Response, environ: dict[str, Any]) -> None:
         response.headers["Connection"] = "close"
 
 
-def _refuse(
+def refuse(
     response: Response, environ: dict[str, Any], start_response: Any, status: int = 400
 ) -> Iterable[bytes]:
     """An empty answer; the connection is closed, because its body may not have been read."""

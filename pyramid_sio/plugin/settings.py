@@ -14,8 +14,10 @@ from pyramid.exceptions import ConfigurationError
 from pyramid.settings import asbool
 
 from pyramid_sio.plugin.converters import (
+    address,
     count,
     function,
+    legacy_transports,
     one_of,
     origins,
     rate,
@@ -62,6 +64,26 @@ SETTINGS: tuple[Setting, ...] = (
         asbool,
         "true",
         "Whether a client that started with polling may change to a WebSocket.",
+    ),
+    Setting(
+        "legacy",
+        asbool,
+        "false",
+        "Whether clients of Socket.IO 0.9 are served too.",
+    ),
+    Setting(
+        "legacy_transports",
+        legacy_transports,
+        "websocket htmlfile xhr-polling jsonp-polling",
+        "What those may use, as far as transports allows it; there are flashsocket and "
+        "xhr-multipart too, which no browser of today has.",
+    ),
+    Setting(
+        "policy_server",
+        address,
+        "false",
+        "Port, or host:port, of a server that tells Flash Player that it may connect; 10843 is "
+        "where 0.9 clients look for it.",
     ),
     Setting(
         "ping_interval",

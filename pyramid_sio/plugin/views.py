@@ -9,6 +9,7 @@ Source: Engine.IO protocol, revision 4; the order of the checks decides which er
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyramid.response import Response
@@ -28,6 +29,7 @@ from pyramid_sio.errors import (
 )
 from pyramid_sio.plugin import client_files
 from pyramid_sio.plugin.handshake import Handshake
+from pyramid_sio.plugin.legacy import LegacyView
 from pyramid_sio.plugin.responses import (
     PayloadResponse,
     PollResponse,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from pyramid_sio.engine.session import Session
     from pyramid_sio.plugin.endpoint import Endpoint
 
+_EXTENSIONS = "Sec-WebSocket-Extensions"
 _library_logger = logging.getLogger("pyramid_sio.engine.websockets")
 
 # Windows of 4 KiB instead of 32, so that compression costs a connection about 20 KiB.
@@ -60,6 +63,13 @@ class EndpointView:
         # Only checks handshakes, one at a time; the state of a connection is elsewhere.
         factories = [_DEFLATE] if endpoint.per_message_deflate else None
         self._library = ServerProtocol(extensions=factories, logger=_library_logger)
+        self._legacy: LegacyView | None = None
+        if endpoint.legacy:
+            self._legacy = LegacyView(
+                endpoint,
+                ask_application=self._ask_application,
+                accept_upgrade=partial(self._accept_upgrade, compress=False),
+            )
 
     def __call__(self, context: Any, request: Request) -> Response:
         endpoint = self._endpoint
@@ -72,7 +82,9 @@ class EndpointView:
             rule = f"request refused: {type(refusal).message}"
             endpoint.engine.complaints.add(rule, address, refusal.detail)
             response = self._refusal(refusal, request, upgrade)
-        for name, value in endpoint.origins.headers(request):
+        # Clients of 0.9 ask with credentials, which browsers do not let them if any may ask.
+        by_name = self._legacy is not None and self._legacy.recognises(_segments(request))
+        for name, value in endpoint.origins.headers(request, by_name=by_name):
             response.headers.add(name, value)
         return response
 
@@ -88,7 +100,8 @@ class EndpointView:
 
     def _answer(self, request: Request, upgrade: bool) -> Response:
         endpoint = self._endpoint
-        name = "/".join(request.matchdict.get("subpath", ()))
+        segments = _segments(request)
+        name = "/".join(segments)
         if endpoint.serve_client and name in client_files.NAMES:
             return client_files.client_file(name, request)
         if request.method == "OPTIONS" and endpoint.origins.cross_origin:
@@ -99,6 +112,8 @@ class EndpointView:
                 if upgrade:
                     close_connection(answer, request.environ)
                 return answer
+        if self._legacy is not None and self._legacy.recognises(segments):
+            return self._legacy(request, segments, upgrade)
         asked = parse_request(
             method=request.method,
             query_string=request.environ.get("QUERY_STRING", ""),
@@ -178,20 +193,37 @@ class EndpointView:
         *,
         session: Session | None = None,
     ) -> UpgradeResponse:
-        """Check the WebSocket handshake; the answer then takes the connection over.
+        """The answer to a WebSocket handshake, which takes the connection over.
 
         :raises BadRequest: it is none
         """
-        environ = request.environ
+        head = self._accept_upgrade(request.environ)
+        return UpgradeResponse(
+            self._endpoint.engine,
+            asked,
+            handshake,
+            session=session,
+            head=head,
+            extensions=self._library.extensions,
+        )
+
+    def _accept_upgrade(
+        self, environ: dict[str, Any], *, compress: bool = True
+    ) -> list[tuple[str, str]]:
+        """Check a WebSocket handshake; the headers of its answer.
+
+        :param compress: False: agree to no extension
+        :raises BadRequest: it is none
+        """
         headers = Headers()
         for name, key in (
             ("Connection", "HTTP_CONNECTION"),
             ("Upgrade", "HTTP_UPGRADE"),
             ("Sec-WebSocket-Key", "HTTP_SEC_WEBSOCKET_KEY"),
             ("Sec-WebSocket-Version", "HTTP_SEC_WEBSOCKET_VERSION"),
-            ("Sec-WebSocket-Extensions", "HTTP_SEC_WEBSOCKET_EXTENSIONS"),
+            (_EXTENSIONS, "HTTP_SEC_WEBSOCKET_EXTENSIONS"),
         ):
-            if key in environ:
+            if key in environ and (compress or name != _EXTENSIONS):
                 headers[name] = environ[key]
         try:
             accept, extensions, _ = self._library.process_request(
@@ -205,12 +237,10 @@ class EndpointView:
             ("Sec-WebSocket-Accept", accept),
         ]
         if extensions is not None:
-            head.append(("Sec-WebSocket-Extensions", extensions))
-        return UpgradeResponse(
-            self._endpoint.engine,
-            asked,
-            handshake,
-            session=session,
-            head=head,
-            extensions=self._library.extensions,
-        )
+            head.append((_EXTENSIONS, extensions))
+        return head
+
+
+def _segments(request: Request) -> tuple[str, ...]:
+    """The path below the endpoint, without empty parts."""
+    return tuple(request.matchdict.get("subpath", ()))

@@ -108,6 +108,11 @@ class Connection:
             return Due.NOTHING
         return Due.TIMEOUT
 
+    def doubt(self, now: float) -> None:
+        """The client may be gone: it has as long as for a pong to show that it is not."""
+        self.awaiting_pong = True
+        self.deadline = now + self.ping_timeout
+
     def admit_candidate(self) -> bool:
         """May a WebSocket try to take this session over? True at most once at a time."""
         if self.upgrade is not Upgrade.NONE or self.state is State.CLOSED:

@@ -10,7 +10,7 @@ generation has no Engine.IO: its packets lie directly on the transports.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
 from math import ceil
 from typing import NamedTuple
@@ -18,6 +18,10 @@ from typing import NamedTuple
 import orjson
 
 from pyramid_sio.errors import BadRequest, LimitExceeded, ProtocolError, UnknownTransport
+from pyramid_sio.protocol.connection import Connection
+from pyramid_sio.protocol.dialect import Body, Dialect
+from pyramid_sio.protocol.frames import text_frame
+from pyramid_sio.protocol.packets import EnginePacket, EngineType, Message
 from pyramid_sio.protocol.request import parse_query
 
 #: The first segment of every path: the protocol's revision.
@@ -54,6 +58,13 @@ PREAMBLE = (
 
 #: Between the packets of a response that has many parts.
 BOUNDARY = "socketio"
+
+SCRIPT = "text/javascript; charset=UTF-8"
+#: What a heartbeat counts as, and what anything else does that shows that a client is there.
+SIGN_OF_LIFE = EnginePacket(EngineType.PONG)
+_NOOP = EnginePacket(EngineType.NOOP)
+#: What a client is taken to have said that leaves by a request of its own.
+GOODBYE_OF_CLIENT = EnginePacket(EngineType.MESSAGE, "0::")
 
 
 class Wish(Enum):
@@ -129,7 +140,7 @@ def encode_handshake(sid: str, *, heartbeat: float, close: float, transports: Se
     return f"{sid}:{ceil(heartbeat)}:{ceil(close)}:{','.join(transports)}"
 
 
-def encode_payload(packets: Sequence[bytes]) -> bytes:
+def join_payload(packets: Sequence[bytes]) -> bytes:
     """The body of a poll's response: one packet as it is, several each behind its length."""
     if len(packets) == 1:
         return packets[0]
@@ -253,3 +264,65 @@ def encode_part(packet: bytes) -> bytes:
     """One packet as a part of the response that ``xhr-multipart`` never ends."""
     head = f"Content-Type: text/plain; charset=UTF-8\r\nContent-Length: {len(packet)}"
     return f"{head}\r\n\r\n".encode() + packet + f"\r\n--{BOUNDARY}\r\n".encode()
+
+
+# Packets on their transports, as sessions want to know them.
+
+
+def decode_text(text: str) -> EnginePacket:
+    """One packet: what it is for the connection; all else is for Socket.IO to judge."""
+    if text.startswith("2:"):
+        return SIGN_OF_LIFE
+    if text.startswith("8:"):
+        return _NOOP
+    return EnginePacket(EngineType.MESSAGE, text)
+
+
+def decode_binary(data: bytes) -> EnginePacket:
+    """:raises ProtocolError: there is no binary in this generation"""
+    raise ProtocolError("binary from a Socket.IO 0.9 client")
+
+
+def frame(message: Message) -> bytes:
+    """A message as a WebSocket frame, made once and kept in the message."""
+    if message.frame is None:
+        message.frame = text_frame(message.text or b"")
+    return message.frame
+
+
+def packets_of(items: Sequence[Message | bytes]) -> list[bytes]:
+    """Messages, and packets that are ready as they are, as they are sent."""
+    return [(item.text or b"") if isinstance(item, Message) else item for item in items]
+
+
+def encode_body(items: Sequence[Message | bytes], binary: bool) -> Body:
+    """The answer to a poll."""
+    return Body(join_payload(packets_of(items)))
+
+
+def decode_body(body: bytes, binary: bool) -> Iterator[EnginePacket]:
+    """The packets of a POST. Bytes that are not UTF-8 become U+FFFD.
+
+    :raises ProtocolError: their lengths do not fit
+    """
+    return map(decode_text, decode_payload(body.decode("utf-8", "replace")))
+
+
+def _no_opening(**about: object) -> bytes:
+    return b""
+
+
+DIALECT = Dialect(
+    revision=1,
+    connection=Connection,
+    encode_open=_no_opening,
+    decode_text=decode_text,
+    decode_binary=decode_binary,
+    frame=frame,
+    frame_as_text=frame,
+    text_prefix=b"",
+    blob_prefix=b"",
+    encode_payload=encode_body,
+    decode_payload=decode_body,
+    reads_binary=False,
+)

@@ -1,6 +1,6 @@
 """What Flash Player needs: its policy file, and the WebSocket draft that the 0.9 SWF speaks.
 
-Upstream: ``plugin.legacy``, ``engine.transports.hixie`` and ``engine.policy``.
+Upstream: ``plugin.legacy``, ``engine.transports.legacy`` and ``engine.policy``.
 Downstream: nothing; nothing here waits.
 
 Source: draft-hixie-thewebsocketprotocol-76, and Adobe's description of socket policy files.
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from hashlib import md5
 
 from pyramid_sio.errors import DisconnectReason, LimitExceeded, ProtocolError
+from pyramid_sio.protocol.frames import LibraryFrame
 
 #: Asks for the policy; the NUL belongs to it.
 POLICY_REQUEST = b"<policy-file-request/>\0"
@@ -30,10 +31,6 @@ KEY3_LENGTH = 8
 GOODBYE = b"\xff\x00"
 _BEGIN, _END = b"\x00", b"\xff"
 _LARGEST = 2**32
-
-
-class FlashGoodbye(Exception):
-    """The client sent the closing frame."""
 
 
 class FlashViolation(ProtocolError):
@@ -84,19 +81,19 @@ class FlashReader:
         self._max_size = max_size
         self._pending = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[str]:
-        """Yield the texts that ``data`` completes.
+    def feed(self, data: bytes) -> Iterator[str | LibraryFrame]:
+        """Yield the texts that ``data`` completes, and the closing frame, raw.
 
         Must be exhausted before the next call, unless the connection is given up.
 
-        :raises FlashGoodbye: the closing frame came; what follows it is nobody's
         :raises FlashViolation: a frame of another kind, or one that is not UTF-8
         :raises LimitExceeded: a text longer than ``max_size``
         """
         self._pending += data
         while self._pending:
             if self._pending[0]:
-                self._end()
+                if self._is_closing():
+                    yield LibraryFrame(GOODBYE)
                 return
             # Two bytes of a frame are not its text.
             stop = self._pending.find(_END, 1, self._max_size + 2)
@@ -111,12 +108,14 @@ class FlashReader:
             except UnicodeDecodeError:
                 raise FlashViolation("text is not UTF-8") from None
 
-    def _end(self) -> None:
-        """What begins with another byte than a text: the goodbye, or nothing we know."""
+    def _is_closing(self) -> bool:
+        """Is what is no text the whole goodbye? What follows that is nobody's."""
         if self._pending.startswith(GOODBYE):
-            raise FlashGoodbye
+            self._pending.clear()
+            return True
         if self._pending != GOODBYE[:1]:
             raise FlashViolation("a frame that is no text")
+        return False
 
     def forget(self) -> None:
         """Give up what has been received of a frame: the connection is over."""

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import orjson
 
 from pyramid_sio.errors import BadRequest, LimitExceeded, ProtocolError
-from pyramid_sio.protocol.frames import text_frame
 from pyramid_sio.protocol.json_text import dump_json
 from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
 from pyramid_sio.protocol.request import parse_query
@@ -65,6 +64,9 @@ _UNAUTHORIZED = b"2"
 
 _PACKET = re.compile(r"([0-8]):([0-9]*)(\+?):([^:]*)(?::(.*))?", re.DOTALL)
 _ACKED = re.compile(r"([0-9]+)(?:\+(.*))?", re.DOTALL)
+
+#: How the characters that end a line for JavaScript, beside the two of ASCII, begin in UTF-8.
+_LINE_ENDS = b"\xe2\x80"
 
 _CONNECT, _DISCONNECT, _EVENT = SocketType.CONNECT, SocketType.DISCONNECT, SocketType.EVENT
 _ACK, _CONNECT_ERROR = SocketType.ACK, SocketType.CONNECT_ERROR
@@ -190,16 +192,16 @@ class Encoder:
         if name == MESSAGE_EVENT and len(rest) == 1 and id is None:
             (value,) = rest
             if type(value) is not str:
-                return _message(b"4::%b:%b" % (where, self._dump(value)))
-            return _message(b"3::%b%b" % (where, b":" + _utf8(value) if value else b""))
+                return Message(b"4::%b:%b" % (where, self._dump(value)))
+            return Message(b"3::%b%b" % (where, b":" + _utf8(value) if value else b""))
         event = {"name": name, "args": rest} if rest else {"name": name}
         wanted = b"" if id is None else b"%d+" % id
-        return _message(b"5:%b:%b:%b" % (wanted, where, self._dump(event)))
+        return Message(b"5:%b:%b:%b" % (wanted, where, self._dump(event)))
 
     def encode_ack(self, namespace: str, args: Sequence[Any], id: int) -> Message:
         """An ACK; like :meth:`encode_event`, with ``args`` the arguments alone."""
         rest = b"+" + self._dump(args) if args else b""
-        return _message(b"6::%b:%d%b" % (_where(namespace), id, rest))
+        return Message(b"6::%b:%d%b" % (_where(namespace), id, rest))
 
     def encode(self, packet: SocketPacket) -> Message:
         """A packet of any type. A CONNECT's payload and a refusal's text have no place in it.
@@ -215,13 +217,17 @@ class Encoder:
             return self.encode_ack(namespace, data, id)
         where = _where(namespace)
         if kind is _CONNECT:
-            return _message(b"1::" + where)
+            return Message(b"1::" + where)
         if kind is _DISCONNECT:
-            return _message(b"0::" + where)
-        return _message(b"7::%b:%b" % (where, _UNAUTHORIZED))
+            return Message(b"0::" + where)
+        return Message(b"7::%b:%b" % (where, _UNAUTHORIZED))
 
     def _dump(self, data: Any) -> bytes:
-        return dump_json(data, self._default, _base64)[0]
+        text = dump_json(data, self._default, _base64)[0]
+        if _LINE_ENDS in text:
+            # The JavaScript client reads an acknowledgement up to the end of its line.
+            text = text.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+        return text
 
 
 def _where(namespace: str) -> bytes:
@@ -237,11 +243,3 @@ def _utf8(text: str) -> bytes:
 
 def _base64(blob: bytes, blobs: list[bytes]) -> str:
     return b64encode(blob).decode()
-
-
-def _message(text: bytes) -> Message:
-    message = Message(text)
-    # Without the digit that Engine.IO puts before them.
-    message.frame = text_frame(text)
-    message.polled = (text,)
-    return message

@@ -56,6 +56,13 @@ def hasty_server(serve_shared: Callable[..., Server]) -> Server:
 
 
 @pytest.fixture(scope="session")
+def legacy_server(serve_shared: Callable[..., Server]) -> Server:
+    """One that clients of Socket.IO 0.9 are served by, over all their transports."""
+    names = "websocket flashsocket htmlfile xhr-multipart xhr-polling jsonp-polling"
+    return serve_shared("tests.functional.legacy_app:main", legacy="true", legacy_transports=names)
+
+
+@pytest.fixture(scope="session")
 def scenarios() -> Iterator[Scenarios]:
     """Scenarios of the official client, in one Node.js for all of them."""
     with closing(Node()) as node:

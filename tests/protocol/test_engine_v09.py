@@ -15,7 +15,9 @@ from pyramid_sio.errors import (
     UnknownTransport,
 )
 from pyramid_sio.protocol.engine_v09 import (
+    DIALECT,
     PREAMBLE,
+    SIGN_OF_LIFE,
     TRANSPORTS,
     LegacyRequest,
     Wish,
@@ -24,13 +26,14 @@ from pyramid_sio.protocol.engine_v09 import (
     encode_handshake,
     encode_page_part,
     encode_part,
-    encode_payload,
     encode_script,
     encode_script_error,
+    join_payload,
     length_of,
     parse_path,
     script_string,
 )
+from pyramid_sio.protocol.packets import EnginePacket, EngineType, Message
 
 MARK = "\ufffd"
 #: What a JavaScript client was seen to frame as 21, the emoji counting two.
@@ -117,11 +120,11 @@ class TestHandshake:
 
 class TestPayload:
     def test_one_packet_is_bare(self) -> None:
-        assert encode_payload([b"1::"]) == b"1::"
+        assert join_payload([b"1::"]) == b"1::"
         assert decode_payload("1::") == ["1::"]
 
     def test_several_have_lengths_in_utf16_units(self) -> None:
-        body = encode_payload([b"1::", JSON.encode()])
+        body = join_payload([b"1::", JSON.encode()])
         assert body.decode() == f"{MARK}3{MARK}1::{MARK}21{MARK}{JSON}"
 
     def test_empty_body_has_no_packets(self) -> None:
@@ -173,12 +176,12 @@ class TestPayload:
 
     @given(st.lists(st.text(), min_size=2))
     def test_round_trip(self, packets: list[str]) -> None:
-        body = encode_payload([packet.encode() for packet in packets])
+        body = join_payload([packet.encode() for packet in packets])
         assert decode_payload(body.decode()) == packets
 
     @given(st.lists(st.text(min_size=1, alphabet="0123:😀é\ufffd"), min_size=1), st.text())
     def test_whatever_comes_is_refused_or_read(self, packets: list[str], junk: str) -> None:
-        body = encode_payload([packet.encode() for packet in packets]).decode()
+        body = join_payload([packet.encode() for packet in packets]).decode()
         for text in (junk, MARK + junk, body + junk, body[:-1], body[1:]):
             with contextlib.suppress(ProtocolError):
                 assert all(isinstance(packet, str) for packet in decode_payload(text))
@@ -258,3 +261,41 @@ class TestStreams:
             "Content-Type: text/plain; charset=UTF-8\r\nContent-Length: 6\r\n\r\n3:::é\r\n"
             "--socketio\r\n"
         )
+
+
+class TestDialect:
+    """What sessions ask."""
+
+    @pytest.mark.parametrize("text", ["2::", "2:::"])
+    def test_heartbeats(self, text: str) -> None:
+        assert DIALECT.decode_text(text) == SIGN_OF_LIFE
+
+    def test_noop_and_everything_else(self) -> None:
+        assert DIALECT.decode_text("8::").type is EngineType.NOOP
+        for text in ("", "2", "4:::{}", "junk"):
+            assert DIALECT.decode_text(text) == EnginePacket(EngineType.MESSAGE, text)
+
+    def test_there_is_no_binary(self) -> None:
+        with pytest.raises(ProtocolError):
+            DIALECT.decode_binary(b"x")
+
+    def test_frame_is_the_packet_and_made_once(self) -> None:
+        message = Message(b"3:::x")
+        assert DIALECT.frame(message) == b"\x81\x053:::x"
+        assert DIALECT.frame(message) is message.frame
+        assert DIALECT.frame_as_text(Message(b"1::")) == b"\x81\x031::"
+
+    def test_bodies(self) -> None:
+        body = DIALECT.encode_payload([Message(b"1::"), b"8::"], True)
+        assert body.data.decode() == f"{MARK}3{MARK}1::{MARK}3{MARK}8::"
+        assert body.content_type == "text/plain; charset=UTF-8"
+        packets = list(DIALECT.decode_payload(body.data, False))
+        assert [packet.type for packet in packets] == [EngineType.MESSAGE, EngineType.NOOP]
+
+    def test_bytes_that_are_no_text(self) -> None:
+        assert list(DIALECT.decode_payload(b"3:::\xc3", False)) == [
+            EnginePacket(EngineType.MESSAGE, "3:::\ufffd")
+        ]
+
+    def test_nothing_opens_a_connection(self) -> None:
+        assert DIALECT.encode_open(sid="x") == b""

@@ -177,11 +177,6 @@ class TestEncode:
         assert message.blobs == ()
         assert self.encoder.encode_event("/", ["message", b"ab"]).text == b'4:::"YWI="'
 
-    def test_frames_are_made_without_the_digit_of_engine_io(self) -> None:
-        message = self.encoder.encode_event("/", ["x"])
-        assert message.frame == b'\x81\x105:::{"name":"x"}'
-        assert message.polled == (b'5:::{"name":"x"}',)
-
     def test_times_and_keys_as_for_later_clients(self) -> None:
         day = datetime.date(2026, 11, 25)
         assert self.encoder.encode_event("/", ["x", {1: day}]).text == (
@@ -227,6 +222,10 @@ class TestEncode:
     def text_of(message: Message) -> bytes:
         assert message.text is not None
         return message.text
+
+    def test_no_line_ends_within_json(self) -> None:
+        message = self.encoder.encode_ack("/", ["a\u2028b\u2029c\u2026\n"], 1)
+        assert self.text_of(message).decode() == '6:::1+["a\\u2028b\\u2029c\u2026\\n"]'
 
     def test_json_is_what_javascript_reads(self) -> None:
         text = self.text_of(self.encoder.encode_event("/", ["x", "\u2028😀</script>"]))
