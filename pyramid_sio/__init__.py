@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyramid.config import Configurator
 
+    from pyramid_sio.emitter import Emitter as Emitter
     from pyramid_sio.errors import (
         AckTimeout as AckTimeout,
     )
@@ -54,6 +55,7 @@ _HOMES = {
     "ArgumentError": "errors",
     "ConnectRefused": "errors",
     "DisconnectReason": "errors",
+    "Emitter": "emitter",
     "EventError": "errors",
     "RateLimited": "errors",
     "SessionClosed": "errors",

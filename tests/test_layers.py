@@ -65,19 +65,20 @@ ROOMS = {
         names(f"{BELOW_PLUGIN} plugin serve http"),
         names(f"{GEVENT} django gunicorn pyramid venusian webob zope"),
     ),
+    "emitter": Room(names(f"{BELOW_PLUGIN} plugin"), names("plaster pyramid")),
     # Nothing of Pyramid: these are imported before the standard library has been patched.
     "http": Room(names("engine errors"), names(f"{GEVENT} httptools")),
     "serve": Room(names("http engine errors"), names(GEVENT)),
     "documents": Room(names("sockets errors"), names("msgspec")),
     "scripts": Room(
-        names(f"{BELOW_PLUGIN} documents plugin compat serve http"),
+        names(f"{BELOW_PLUGIN} emitter documents plugin compat serve http"),
         names(f"{GEVENT} pyramid plaster"),
     ),
     "testing": Room(
         names(f"{BELOW_PLUGIN} plugin serve http"), names(f"{GEVENT} pyramid webtest websockets")
     ),
     # Names the public parts of every room, for who asks, and imports none by itself.
-    "__init__": Room(names(f"{BELOW_PLUGIN} plugin serve testing"), names("pyramid")),
+    "__init__": Room(names(f"{BELOW_PLUGIN} emitter plugin serve testing"), names("pyramid")),
 }
 
 

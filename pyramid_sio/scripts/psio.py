@@ -2,7 +2,8 @@
 
 Upstream: the console script. Downstream: one function for each command, in a table.
 
-A command gets the application that an ini file describes; nothing is served.
+A command gets the application that an ini file describes; nothing is served. One that stands
+alone gets none.
 """
 
 from __future__ import annotations
@@ -15,13 +16,25 @@ from typing import Any, NamedTuple
 
 from pyramid.paster import bootstrap, setup_logging
 
-from pyramid_sio.scripts import describe
+from pyramid_sio.scripts import describe, emit
 
 Out = Callable[[str], None]
 
 
+class Alone(NamedTuple):
+    """One ``psio <name>`` that needs no application.
+
+    :param run: called with the parsed arguments and what prints; returns the exit status
+    :param options: adds its own options to a parser
+    """
+
+    help: str
+    run: Callable[[argparse.Namespace, Out], int]
+    options: Callable[[argparse.ArgumentParser], None]
+
+
 class Command(NamedTuple):
-    """One ``psio <name>``.
+    """One ``psio <name>`` about an application.
 
     :param run: called with pyramid's environment, the parsed arguments and what prints;
         returns the exit status
@@ -33,12 +46,13 @@ class Command(NamedTuple):
     options: Callable[[argparse.ArgumentParser], None] = lambda parser: None
 
 
-COMMANDS = {
+COMMANDS: dict[str, Command | Alone] = {
     "asyncapi": Command(
         "an AsyncAPI 3.0 document of all events, as JSON",
         describe.asyncapi,
         describe.add_asyncapi_options,
     ),
+    "emit": Alone(emit.HELP, emit.run, emit.add_options),
     "routes": Command("namespaces, events, permissions, and where they are", describe.routes),
     "typescript": Command(
         "the types of all events for the JavaScript client",
@@ -65,8 +79,9 @@ class PSioCommand:
     _commands = parser.add_subparsers(metavar="command", required=True)
     for _name, _command in COMMANDS.items():
         _parser = _commands.add_parser(_name, help=_command.help, description=_command.help)
-        _parser.add_argument("config_uri", help="the ini file, as in development.ini#main")
-        _parser.add_argument("config_vars", nargs="*", help="key=value for the ini file")
+        if isinstance(_command, Command):
+            _parser.add_argument("config_uri", help="the ini file, as in development.ini#main")
+            _parser.add_argument("config_vars", nargs="*", help="key=value for the ini file")
         _parser.set_defaults(command=_command)
         _command.options(_parser)
 
@@ -76,6 +91,9 @@ class PSioCommand:
 
     def run(self) -> int:
         """Do it; the exit status."""
+        command: Command | Alone = self.args.command
+        if isinstance(command, Alone):
+            return command.run(self.args, self.out)
         path = self.args.config_uri.partition("#")[0]
         if ":" not in path and not Path(path).is_file():
             self.parser.error(f"there is no file {path}")
@@ -83,7 +101,6 @@ class PSioCommand:
         self.setup_logging(self.args.config_uri, global_conf=variables)
         env = self.bootstrap(self.args.config_uri, options=variables)
         try:
-            command: Command = self.args.command
             return command.run(env, self.args, self.out)
         except describe.CannotDescribe as exc:
             print(f"psio: {exc}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""An application that tells what it hears of Redis."""
+"""An application that tells what it hears of Redis, and of other servers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from pyramid.config import Configurator
 from pyramid.router import Router
 
-from pyramid_sio import Namespace, SioAdapterDown, SioAdapterUp, sio_namespace
+from pyramid_sio import Namespace, SioAdapterDown, SioAdapterUp, get_sio, sio_namespace
 
 
 @sio_namespace("/")
@@ -17,10 +17,28 @@ class Echo(Namespace):
         return text
 
 
+@sio_namespace("/chat")
+class Chat(Namespace):
+    def on_connect(self, auth: Any) -> None:
+        self.join("everybody", "python")
+
+
+def page(request: Any) -> dict[str, Any]:
+    """Does what its JSON says to the clients of all servers."""
+    chain = request.sio.of("/chat").to(*request.json["to"])
+    getattr(chain, request.json["verb"])(*request.json["args"])
+    return {"link": request.registry.settings.get("sio.redis_url")}
+
+
 def main(global_config: dict[str, str], **settings: Any) -> Router:
     with Configurator(settings=settings) as config:
         config.include("pyramid_sio")
         config.scan("tests.functional.adapter_app")
         for event in (SioAdapterUp, SioAdapterDown):
             config.add_subscriber(lambda event: print(f"EVENT {event}"), event)
+        config.add_route("page", "/page")
+        config.add_view(page, route_name="page", renderer="json")
+        config.commit()
+        chat = get_sio(config.registry).of("/chat")
+        chat.on_server("told", lambda *args: print(f"TOLD {args!r}"))
         return config.make_wsgi_app()
