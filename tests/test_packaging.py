@@ -16,7 +16,8 @@ import pytest
 from tests.support import ROOT
 
 BUNDLES = ("socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js")
-CLIENT_FILES = {*BUNDLES, *(f"{name}.map" for name in BUNDLES), "LICENSE", "VERSION"}
+LEGACY_FILES = {"socket.io-0.9.js", "socket.io-0.9.min.js", "README-0.9.md", "VERSION-0.9"}
+CLIENT_FILES = {*BUNDLES, *(f"{name}.map" for name in BUNDLES), "LICENSE", "VERSION", *LEGACY_FILES}
 MADE = ("*.egg-info", ".*_cache", ".coverage*", ".git", ".hypothesis", ".venv*", "__pycache__")
 CLIENT = Path("pyramid_sio", "client")
 
@@ -89,6 +90,10 @@ def test_client_in_wheel_is_the_one_the_lock_file_names(with_client: Path, tmp_p
     version = lock["packages"]["node_modules/socket.io-client"]["version"]
     assert read(wheel, f"{CLIENT}/VERSION").strip() == version
     assert f"Socket.IO v{version}" in read(wheel, f"{CLIENT}/socket.io.js")
+    legacy = lock["packages"]["node_modules/socket.io-client-0.9"]["version"]
+    assert read(wheel, f"{CLIENT}/VERSION-0.9").strip() == legacy
+    assert f"build:{legacy}" in read(wheel, f"{CLIENT}/socket.io-0.9.js")
+    assert "Permission is hereby granted" in read(wheel, f"{CLIENT}/README-0.9.md")
 
 
 def test_wheel_names_server_and_licence(with_client: Path, tmp_path: Path) -> None:
@@ -118,8 +123,11 @@ def test_wheel_build_without_client_and_npm_says_what_is_missing(
     assert not any((tmp_path / "out").iterdir())
 
 
-def test_client_of_another_version_is_not_taken(with_client: Path, tmp_path: Path) -> None:
-    (with_client / CLIENT / "VERSION").write_text("4.0.0\n", encoding="utf-8")
+@pytest.mark.parametrize("name", ["VERSION", "VERSION-0.9"])
+def test_client_of_another_version_is_not_taken(
+    with_client: Path, tmp_path: Path, name: str
+) -> None:
+    (with_client / CLIENT / name).write_text("4.0.0\n", encoding="utf-8")
 
     assert build("wheel", with_client, tmp_path / "out").returncode != 0
 

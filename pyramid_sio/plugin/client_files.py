@@ -1,7 +1,7 @@
-"""The official JavaScript client, served below the endpoint's path.
+"""The official JavaScript clients, served below the endpoint's path.
 
-Its files are put beside the package when it is set up or built: ``client/`` holds them and
-a file ``VERSION``. Nothing else below that folder can be asked for.
+Their files are put beside the package when it is set up or built: ``client/`` holds them and
+a file ``VERSION`` for each. Nothing else below that folder can be asked for.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BUNDLES = ("socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js")
 NAMES = frozenset(BUNDLES + tuple(f"{name}.map" for name in BUNDLES))
+#: The client of Socket.IO 0.9, for pages that were written for it.
+LEGACY_NAMES = frozenset(("socket.io-0.9.js", "socket.io-0.9.min.js"))
 
 _MISSING = """\
 The JavaScript client is not here: this copy of pyramid_sio was set up without it.
@@ -37,9 +39,12 @@ def _load(name: str) -> bytes | None:
 
 
 @functools.cache
-def client_version() -> str | None:
-    """The version of the client that is served; None if there is none."""
-    version = _load("VERSION")
+def client_version(file: str = "VERSION") -> str | None:
+    """The version of the client that is served; None if there is none.
+
+    :param file: where that client's version stands
+    """
+    version = _load(file)
     return version.decode().strip() if version is not None else None
 
 
@@ -50,13 +55,13 @@ def _packed(body: bytes) -> bytes:
 
 
 def client_file(name: str, request: Request) -> Response:
-    """Answer for one of :data:`NAMES`.
+    """Answer for one of :data:`NAMES` or :data:`LEGACY_NAMES`.
 
     A query string that names the version makes the answer immutable for browsers; without one
     they ask again each time, and get 304.
     """
     body = _load(name)
-    version = client_version()
+    version = client_version("VERSION-0.9" if name in LEGACY_NAMES else "VERSION")
     if body is None or version is None:
         return Response(_MISSING, status=404, content_type="text/plain", charset="UTF-8")
     kind = "application/json" if name.endswith(".map") else "application/javascript"

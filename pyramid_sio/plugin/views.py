@@ -64,7 +64,9 @@ class EndpointView:
         factories = [_DEFLATE] if endpoint.per_message_deflate else None
         self._library = ServerProtocol(extensions=factories, logger=_library_logger)
         self._legacy: LegacyView | None = None
+        self._client_files = client_files.NAMES
         if endpoint.legacy:
+            self._client_files |= client_files.LEGACY_NAMES
             self._legacy = LegacyView(
                 endpoint,
                 ask_application=self._ask_application,
@@ -102,7 +104,7 @@ class EndpointView:
         endpoint = self._endpoint
         segments = _segments(request)
         name = "/".join(segments)
-        if endpoint.serve_client and name in client_files.NAMES:
+        if endpoint.serve_client and name in self._client_files:
             return client_files.client_file(name, request)
         if request.method == "OPTIONS" and endpoint.origins.cross_origin:
             return self._preflight(request)

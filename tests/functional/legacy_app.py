@@ -12,7 +12,6 @@ from pyramid.response import FileResponse, Response
 from pyramid_sio import ConnectRefused, Namespace, sio_namespace
 
 ROOT = Path(__file__).resolve().parents[2]
-CLIENTS = {"legacy.js": "socket.io-client-0.9", "modern.js": "socket.io-client"}
 SCENARIOS = ROOT / "tests" / "js" / "legacy_scenarios.js"
 
 #: What happened to connections, by the key that each brought in its query.
@@ -91,16 +90,10 @@ def read_journal(request: Request) -> list[Any]:
     return journal.get(request.matchdict["key"], [])
 
 
-def asset(request: Request) -> Response:
-    name = request.matchdict["name"]
-    if name in CLIENTS:
-        return FileResponse(ROOT / "node_modules" / CLIENTS[name] / "dist" / "socket.io.js")
-    return FileResponse(SCENARIOS)
-
-
 def page(request: Request) -> Response:
     """Where scenarios run in a browser."""
-    scripts = "".join(f'<script src="/assets/{name}"></script>' for name in ("legacy.js", "run.js"))
+    paths = ("/socket.io/socket.io-0.9.js", "/scenarios.js")
+    scripts = "".join(f'<script src="{path}"></script>' for path in paths)
     return Response(f"<!doctype html><title>0.9</title><body>{scripts}</body>")
 
 
@@ -110,8 +103,8 @@ def main(global_config: object, **settings: Any) -> Any:
     config.scan(__name__)
     config.add_route("journal", "/journal/{key}")
     config.add_view(read_journal, route_name="journal", renderer="json")
-    config.add_route("asset", "/assets/{name}")
-    config.add_view(asset, route_name="asset")
+    config.add_route("scenarios", "/scenarios.js")
+    config.add_view(lambda request: FileResponse(SCENARIOS), route_name="scenarios")
     config.add_route("page", "/page")
     config.add_view(page, route_name="page")
     return config.make_wsgi_app()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pyramid_sio.plugin import client_files
-from pyramid_sio.plugin.client_files import NAMES, client_version
+from pyramid_sio.plugin.client_files import LEGACY_NAMES, NAMES, client_version
 from tests.plugin.conftest import NewSite, Site
 
 VERSION = "4.99.1"
@@ -16,8 +16,9 @@ VERSION = "4.99.1"
 @pytest.fixture
 def files(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
     """A client whose files are known; empty them and there is none."""
-    found = {name: f"contents of {name} ü ".encode() * 50 for name in NAMES}
+    found = {name: f"contents of {name} ü ".encode() * 50 for name in NAMES | LEGACY_NAMES}
     found["VERSION"] = f"{VERSION}\n".encode()
+    found["VERSION-0.9"] = b"0.9.99\n"
     monkeypatch.setattr(client_files, "_load", found.get)
     client_version.cache_clear()
     yield found
@@ -102,3 +103,21 @@ def test_what_is_on_the_disk() -> None:
     for name, body in found.items():
         if body is not None and name.endswith(".map"):
             assert json.loads(body)["version"] == 3
+
+
+class TestLegacyClient:
+    @pytest.mark.parametrize("name", sorted(LEGACY_NAMES))
+    def test_served_with_its_own_version(
+        self, new_site: NewSite, files: dict[str, bytes], name: str
+    ) -> None:
+        response = new_site(legacy="true").web.get(f"/socket.io/{name}")
+        assert response.headers["Content-Type"] == "application/javascript; charset=utf-8"
+        assert response.headers["ETag"] == '"0.9.99"'
+        assert response.body == files[name]
+
+    @pytest.mark.parametrize("name", sorted(LEGACY_NAMES))
+    @pytest.mark.parametrize("sio", [{}, {"legacy": "true", "serve_client": "false"}])
+    def test_not_served(
+        self, new_site: NewSite, files: dict[str, bytes], name: str, sio: dict[str, str]
+    ) -> None:
+        new_site(**sio).web.get(f"/socket.io/{name}", status=400)
