@@ -19,6 +19,7 @@ from gevent.monkey import get_original
 
 from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.engine.dispatcher import Dispatcher
+from pyramid_sio.engine.loopthread import hand_over
 from pyramid_sio.engine.session import Session
 from pyramid_sio.engine.transports.polling import PollingTransport
 from pyramid_sio.engine.transports.websocket import WebSocketTransport
@@ -35,6 +36,7 @@ from pyramid_sio.protocol import engine_v4
 if TYPE_CHECKING:
     from websockets.extensions import Extension
 
+    from pyramid_sio.engine.seats import Seats
     from pyramid_sio.interfaces import IEngineHandler, IHandshake, ISession
     from pyramid_sio.protocol.dialect import Body, Dialect
     from pyramid_sio.protocol.request import EngineRequest
@@ -100,6 +102,8 @@ class EngineServer:
         # The thread that opened the first session owns all of them.
         self._thread: int | None = None
         self._loop: Any = None
+        #: Where polls wait if that takes a thread of the HTTP server; None: it does not.
+        self.seats: Seats | None = None
         #: True once the server is going down: no new session is opened.
         self.stopping = False
 
@@ -121,6 +125,32 @@ class EngineServer:
             func(*args)
         else:
             self._loop.run_callback_threadsafe(func, *args)
+
+    def perform(self, func: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """``func(*args, **options)`` in the thread that owns the sessions; it may wait.
+
+        Any thread: another one waits until it is done.
+
+        :returns: what it returns
+        :raises BaseException: what it raises
+        """
+        if self._thread is None or self._thread == get_thread_id():
+            return func(*args, **options)
+        return hand_over(self._loop, func, args, options)
+
+    def adopt_thread(self) -> None:
+        """The calling thread runs the loop: it owns all sessions from now on."""
+        self._thread = get_thread_id()
+        self._loop = gevent.get_hub().loop
+
+    def disown_thread(self) -> None:
+        """The thread has ended, and all sessions with it."""
+        self._thread = None
+
+    @property
+    def has_thread(self) -> bool:
+        """Is it known which thread owns the sessions?"""
+        return self._thread is not None
 
     def find(self, request: EngineRequest) -> Session:
         """The session a request names.
@@ -214,8 +244,7 @@ class EngineServer:
     def own(self) -> None:
         """The thread that calls this first owns all that follows."""
         if self._thread is None:
-            self._thread = get_thread_id()
-            self._loop = gevent.get_hub().loop
+            self.adopt_thread()
 
     def open(self, session: Session, transport: Any) -> None:
         """Open a session on a transport of its own."""

@@ -37,6 +37,11 @@ def count(value: Any) -> int:
     return number
 
 
+def count_or_auto(value: Any) -> int | None:
+    """A whole number from 1; auto: None."""
+    return None if str(value).strip().lower() == "auto" else count(value)
+
+
 def threshold(value: Any) -> int | None:
     """A number of bytes; false: never."""
     if str(value).strip().lower() in ("false", "no", "off", "none", ""):

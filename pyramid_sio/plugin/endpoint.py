@@ -27,6 +27,7 @@ from pyramid_sio.plugin.parsers import find_parser
 from pyramid_sio.plugin.redis import find_feeds, find_link
 from pyramid_sio.plugin.rooms import find_rooms
 from pyramid_sio.plugin.settings import parse_settings
+from pyramid_sio.plugin.threads import Threads
 from pyramid_sio.protocol import socket_v09
 from pyramid_sio.sockets.generations import Generation
 from pyramid_sio.sockets.legacy import REVISION as LEGACY
@@ -87,6 +88,7 @@ class Endpoint:
             adapter_factory=rooms.adapter_factory,
             make_event=Event,
             in_loop=self._in_loop,
+            perform=self._perform,
             spawn=gevent.spawn,
             encoder=parser.encoder,
             generations={LEGACY: Generation(socket_v09.Encoder(values["json_default"]))},
@@ -101,9 +103,7 @@ class Endpoint:
             max_attachment_bytes=values["max_attachments"] * values["max_http_buffer_size"],
             max_held=values["max_buffer_size"],
             shut_down=self._shut_down,
-            limits=Limits(
-                values["rate_limit"], values["rate_limit_user"], values["rate_limit_refusals"]
-            ),
+            limits=_limits(values),
             keep_empty=not values["cleanup_empty_child_namespaces"],
         )
         self.sio.creation_listeners.append(self._announce_namespace)
@@ -111,11 +111,19 @@ class Endpoint:
         self.engine = EngineServer(
             EngineSettings(**{name: values[name] for name in names}), self._accept
         )
+        self._threads = Threads(self.sio, self.engine, values)
         #: What the admin UI looks through; None: it is off.
         self.admin = set_up_admin(values, self.sio, self.engine)
 
     def _in_loop(self, func: Callable[..., None], *args: Any) -> None:
         self.engine.in_loop(func, *args)
+
+    def _perform(self, func: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        return self.engine.perform(func, *args, **options)
+
+    def find_thread(self, environ: Mapping[str, Any]) -> None:
+        """The first request has come: find out which thread is to run the loop."""
+        self._threads.find_out(environ)
 
     def _accept(self, session: ISession) -> IEngineHandler:
         if self.link is not None:
@@ -124,9 +132,9 @@ class Endpoint:
         return self.sio.accept(session)
 
     def _shut_down(self, patience: float) -> None:
-        self.engine.shut_down(patience)
+        self.engine.perform(self.engine.shut_down, patience)
         if self.link is not None:
-            self.link.close()
+            self.engine.perform(self.link.close)
 
     def _announce_namespace(self, nsp: Nsp) -> None:
         registry = self._registry
@@ -144,6 +152,11 @@ class Endpoint:
             self._rooms,
             (client_version() or "missing") if self.serve_client else "not served",
         )
+
+
+def _limits(values: Mapping[str, Any]) -> Limits:
+    names = ("rate_limit", "rate_limit_user", "rate_limit_refusals")
+    return Limits(*(values[name] for name in names))
 
 
 def _policy_server(address: tuple[str, int] | None) -> PolicyServer | None:

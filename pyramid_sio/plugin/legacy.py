@@ -65,6 +65,7 @@ class LegacyView:
     ) -> None:
         self._endpoint = endpoint
         self._sessions = LegacySessions(endpoint.engine)
+        self._perform = endpoint.engine.perform
         self._ask_application = ask_application
         self._accept_upgrade = accept_upgrade
 
@@ -83,7 +84,7 @@ class LegacyView:
             )
             slot = asked.slot
             if asked.wish is Wish.DISCONNECT:
-                self._sessions.leave(asked.sid)
+                self._perform(self._sessions.leave, asked.sid)
                 return text("")
             _find_origin(request, is_script=slot is not None)
             self._endpoint.origins.check(request)
@@ -93,7 +94,7 @@ class LegacyView:
         except RequestRefused as refusal:
             address = request.environ.get("REMOTE_ADDR", "")
             rule = f"request refused: {type(refusal).message}"
-            self._endpoint.engine.complaints.add(rule, address, refusal.detail)
+            self._perform(self._endpoint.engine.complaints.add, rule, address, refusal.detail)
             return self._refusal(refusal, request, slot, upgrade)
 
     def _transports(self, request: Request) -> tuple[str, ...]:
@@ -132,7 +133,7 @@ class LegacyView:
         transports = self._transports(request)
         if not transports:
             raise UnknownTransport(detail="no transport of 0.9 is enabled")
-        answer = self._sessions.shake_hands(handshake, transports)
+        answer = self._perform(self._sessions.shake_hands, handshake, transports)
         if asked.slot is not None:
             response = script(encode_script(asked.slot, answer.encode()))
         else:
@@ -151,14 +152,14 @@ class LegacyView:
             raise BadRequest(detail=f"an upgrade on {asked.transport}")
         engine = self._endpoint.engine
         if request.method == "POST":
-            session = self._sessions.find(asked.sid)
+            session = self._perform(self._sessions.find, asked.sid)
             if session is None or session.transport_name != asked.transport:
                 # Its next poll says that it is unknown.
                 return text("1")
             return LegacyPostResponse(session, engine.settings.max_http_buffer_size)
         if request.method != "GET":
             raise BadRequest(detail=f"{request.method} on a session")
-        session = self._sessions.session_for(asked.sid, asked.transport)
+        session = self._perform(self._sessions.session_for, asked.sid, asked.transport)
         if session is None:
             return no_session(asked.transport, asked.slot)
         transport = session.transport

@@ -85,14 +85,14 @@ class LegacyPostResponse(PostResponse):
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         transport = self._session.transport
         assert isinstance(transport, PollingTransport)
+        perform = self._session.engine.perform
         try:
-            transport.receive(self._read(environ))
-            transport.wait_until_ready()
+            perform(self._receive, transport, self._read(environ), False)
         except LimitExceeded as error:
-            self._session.complain("message too large", error)
+            perform(self._session.complain, "message too large", error)
             return refuse(self, environ, start_response, status=413)
         except OSError:
-            transport.peer_vanished()
+            perform(transport.peer_vanished)
             return refuse(self, environ, start_response)
         except ProtocolError:
             return refuse(self, environ, start_response)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pyramid.response import Response
 
 from pyramid_sio.engine.peer import ENVIRON_KEY, Peer
-from pyramid_sio.engine.transports.polling import PollingTransport
+from pyramid_sio.engine.transports.polling import Payload, PollingTransport
 from pyramid_sio.errors import LimitExceeded, ProtocolError
 from pyramid_sio.protocol.dialect import OCTET_STREAM, Body
 
@@ -87,15 +87,10 @@ class PollResponse(PayloadResponse):
         transport = self._session.transport
         if not isinstance(transport, PollingTransport):
             return refuse(self, environ, start_response)
-        peer: Peer | None = environ.get(ENVIRON_KEY)
-        unwatch = peer.when_gone(transport.peer_vanished) if peer is not None else None
         try:
-            payload = transport.poll()
+            payload = self._session.engine.perform(self._wait, transport, environ)
         except ProtocolError:
             return refuse(self, environ, start_response)
-        finally:
-            if unwatch is not None:
-                unwatch()
         body = self.dress(Body(payload.body, payload.content_type))
         self.fill(body)
         if payload.compress and self._threshold is not None:
@@ -106,6 +101,21 @@ class PollResponse(PayloadResponse):
     def dress(self, body: Body) -> Body:
         """What is put around the packets."""
         return body
+
+    @staticmethod
+    def _wait(transport: PollingTransport, environ: dict[str, Any]) -> Payload:
+        """In the loop's thread. :raises ProtocolError: this poll was one too many"""
+        seats = transport.session.engine.seats
+        if seats is not None:
+            return seats.poll(transport)
+        peer: Peer | None = environ.get(ENVIRON_KEY)
+        if peer is None:
+            return transport.poll()
+        unwatch = peer.when_gone(transport.peer_vanished)
+        try:
+            return transport.poll()
+        finally:
+            unwatch()
 
 
 class PostResponse(PayloadResponse):
@@ -123,19 +133,18 @@ class PostResponse(PayloadResponse):
         transport = self._session.transport
         if not isinstance(transport, PollingTransport):
             return refuse(self, environ, start_response)
-        if transport.receiving:
-            self._session.refuse(ProtocolError("two POSTs at once"))
+        engine = self._session.engine
+        if not engine.perform(self._begin, transport):
             return refuse(self, environ, start_response)
-        transport.receiving = True
         try:
             body = self._read(environ)
-            transport.receive(body, binary=environ.get("CONTENT_TYPE") == OCTET_STREAM)
-            transport.wait_until_ready()
+            binary = environ.get("CONTENT_TYPE") == OCTET_STREAM
+            engine.perform(self._receive, transport, body, binary)
         except LimitExceeded as error:
-            self._session.complain("message too large", error)
+            engine.perform(self._session.complain, "message too large", error)
             return refuse(self, environ, start_response, status=413)
         except OSError:
-            transport.peer_vanished()
+            engine.perform(transport.peer_vanished)
             return refuse(self, environ, start_response)
         except ProtocolError:
             return refuse(self, environ, start_response)
@@ -143,6 +152,24 @@ class PostResponse(PayloadResponse):
             transport.receiving = False
         result: Iterable[bytes] = super().__call__(environ, start_response)
         return result
+
+    def _begin(self, transport: PollingTransport) -> bool:
+        """In the loop's thread: may this POST be read?"""
+        if transport.receiving:
+            self._session.refuse(ProtocolError("two POSTs at once"))
+            return False
+        transport.receiving = True
+        return True
+
+    @staticmethod
+    def _receive(transport: PollingTransport, body: bytes, binary: bool) -> None:
+        """In the loop's thread, where it may wait. :raises ProtocolError: the session has ended"""
+        transport.receive(body, binary=binary)
+        seats = transport.session.engine.seats
+        if seats is not None:
+            seats.wait_until_ready(transport)
+        else:
+            transport.wait_until_ready()
 
     def _read(self, environ: dict[str, Any]) -> bytes:
         """The body; never more of it is kept than the limit, whatever it claims to be.

@@ -16,6 +16,7 @@ from pyramid.settings import asbool
 from pyramid_sio.plugin.converters import (
     address,
     count,
+    count_or_auto,
     function,
     legacy_transports,
     one_of,
@@ -171,6 +172,19 @@ SETTINGS: tuple[Setting, ...] = (
         count,
         "1_000",
         "Handlers that may be waiting for something at once, over all clients.",
+    ),
+    Setting(
+        "handler_threads",
+        count,
+        "16",
+        "Under an HTTP server with threads, such as waitress: native threads that handlers run in.",
+    ),
+    Setting(
+        "waiting_polls",
+        count_or_auto,
+        "auto",
+        "There, how many polls may wait for news, each in a thread of the HTTP server; the rest "
+        "poll again and again. auto: half of waitress's threads, two elsewhere.",
     ),
     Setting(
         "cors_origins",

@@ -75,6 +75,8 @@ class EndpointView:
 
     def __call__(self, context: Any, request: Request) -> Response:
         endpoint = self._endpoint
+        if not endpoint.engine.has_thread:
+            endpoint.find_thread(request.environ)
         upgrade = request.environ.get("HTTP_UPGRADE", "").lower() == "websocket"
         try:
             response = self._answer(request, upgrade)
@@ -82,7 +84,7 @@ class EndpointView:
             address = request.environ.get("REMOTE_ADDR", "")
             # The class's message: the one that is told may be the application's own.
             rule = f"request refused: {type(refusal).message}"
-            endpoint.engine.complaints.add(rule, address, refusal.detail)
+            endpoint.engine.perform(endpoint.engine.complaints.add, rule, address, refusal.detail)
             response = self._refusal(refusal, request, upgrade)
         # Clients of 0.9 ask with credentials, which browsers do not let them if any may ask.
         by_name = self._legacy is not None and self._legacy.recognises(_segments(request))
@@ -161,7 +163,9 @@ class EndpointView:
         peer = request.environ.get(ENVIRON_KEY)
         if peer is not None:
             peer.engines.add(engine)
-        session, body = engine.open_polling(handshake, asked, upgradable=peer is not None)
+        session, body = engine.perform(
+            engine.open_polling, handshake, asked, upgradable=peer is not None
+        )
         response = PayloadResponse(body)
         if self._endpoint.cookie is not None:
             cookie = self._endpoint.cookie.header(session.id, over_tls=handshake.secure)
@@ -170,7 +174,7 @@ class EndpointView:
 
     def _continue(self, asked: EngineRequest, request: Request) -> Response:
         endpoint = self._endpoint
-        session = endpoint.engine.find(asked)
+        session = endpoint.engine.perform(endpoint.engine.find, asked)
         if asked.upgrade:
             if asked.transport != "websocket":
                 raise BadRequest(detail="an upgrade with transport=polling")
@@ -182,7 +186,7 @@ class EndpointView:
         if request.method == "POST":
             binary = request.environ.get("CONTENT_TYPE") == OCTET_STREAM
             if binary and not session.dialect.reads_binary:
-                session.end(DisconnectReason.TRANSPORT_ERROR)
+                endpoint.engine.perform(session.end, DisconnectReason.TRANSPORT_ERROR)
                 raise BadRequest(detail=f"revision {session.revision} has no binary payloads")
             return PostResponse(session, endpoint.engine.settings.max_http_buffer_size)
         raise BadRequest(detail=f"{request.method} on a session")

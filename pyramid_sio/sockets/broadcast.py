@@ -172,7 +172,7 @@ class Verbs(Words):
 
 
 class Broadcast(Words):
-    """One chain. The verbs may be called from any greenlet of the server's thread."""
+    """One chain. The verbs may be called from any greenlet, and any thread."""
 
     __slots__ = ("_flags", "_nsp", "_origin", "_selected", "_target")
 
@@ -259,11 +259,14 @@ class Broadcast(Words):
         origin, flags = self._origin, self._flags
         if origin is None or self._selected:
             collected = self._nsp.ask(args, self._final_target(), flags)
-            run = run_alone if origin is None else origin.submit
+            run = self._run_alone if origin is None else origin.submit
             self._nsp.server.spawn(collected.report, callback, run)
         else:
             with_error = flags.timeout is not None
             origin.ask(args, flags, to_callback(callback, origin.submit, with_error=with_error))
+
+    def _run_alone(self, func: Callable[..., Any], args: Sequence[Any]) -> None:
+        self._nsp.server.apart(run_alone, func, args)
 
     def send(self, *args: Any) -> None:
         """Send an event named ``message``."""
@@ -281,13 +284,18 @@ class Broadcast(Words):
         """
         check_event(event)
         flags = self._flags if timeout is None else self._flags._replace(timeout=timeout)
+        return self._nsp.server.perform(self._ask_and_wait, (event, *args), flags)
+
+    def _ask_and_wait(self, args: Sequence[Any], flags: Flags) -> Any:
         if self._origin is not None and not self._selected:
-            return self._origin.ask_and_wait((event, *args), flags)
-        return self._nsp.ask((event, *args), self._final_target(), flags).wait()
+            return self._origin.ask_and_wait(args, flags)
+        return self._nsp.ask(args, self._final_target(), flags).wait()
 
     def fetch(self) -> list[Any]:
         """The connections selected; see :meth:`Verbs.fetch`."""
-        return self._nsp.adapter.fetch(self._final_target(), self._flags.local)
+        fetch = self._nsp.adapter.fetch
+        found: list[Any] = self._nsp.server.perform(fetch, self._final_target(), self._flags.local)
+        return found
 
     def join(self, *rooms: str) -> None:
         """Make everybody selected join rooms."""

@@ -204,7 +204,8 @@ class Namespace(Words, Tappable, Present, Subscriber):
         :raises SessionClosed: the client is not, or no longer, connected
         """
         check_event(event)
-        return self.ask_and_wait((event, *args), Flags(timeout=timeout))
+        flags = Flags(timeout=timeout)
+        return self.nsp.server.perform(self.ask_and_wait, (event, *args), flags)
 
     def ask_and_wait(self, args: Sequence[Any], flags: Flags) -> Any:
         """The same, sent as ``flags`` say. Not for applications."""
@@ -266,7 +267,11 @@ class Namespace(Words, Tappable, Present, Subscriber):
     def join(self, *rooms: str) -> None:
         """Enter rooms; they need not exist. Does nothing once the client is gone."""
         names = room_names(rooms) - {self.sid}
-        if not self.gone and names:
+        if names:
+            self.nsp.server.perform(self._join, names)
+
+    def _join(self, names: frozenset[str]) -> None:
+        if not self.gone:
             if self._rooms is None:
                 self._rooms = set()
             self._rooms |= names
@@ -276,7 +281,9 @@ class Namespace(Words, Tappable, Present, Subscriber):
 
     def leave(self, *rooms: str) -> None:
         """Leave rooms; harmless for those it is not in."""
-        names = room_names(rooms)
+        self.nsp.server.perform(self._leave, room_names(rooms))
+
+    def _leave(self, names: frozenset[str]) -> None:
         if self._rooms is not None and not self.gone:
             left = self._rooms & names
             self._rooms -= names
@@ -289,13 +296,18 @@ class Namespace(Words, Tappable, Present, Subscriber):
 
         ``on_disconnect`` is called afterwards, not from in here.
         """
-        self._client.disconnect(self, close)
+        self.nsp.server.perform(self._client.disconnect, self, close)
 
     def spawn(self, func: Callable[..., Any], *args: Any) -> Any:
         """Run ``func(*args)`` beside the handlers; it is killed when the client is gone.
 
+        Under an HTTP server with threads it cannot be killed: look at ``connected`` there.
+
         :returns: the greenlet
         """
+        return self.nsp.server.perform(self._spawn, func, args)
+
+    def _spawn(self, func: Callable[..., Any], args: Sequence[Any]) -> Any:
         if self._ended:
             raise SessionClosed("the client is gone")
         if self._jobs is None:

@@ -99,7 +99,7 @@ class Nsp(Verbs):
         answer = None
         for listener in tuple(self.server_listeners.get(event, ())):
             try:
-                result = listener(*args)
+                result = self.server.apart(listener, *args)
             except Exception:
                 logger.exception("a listener for other servers failed: %r", listener)
             else:
@@ -108,14 +108,17 @@ class Nsp(Verbs):
 
     def server_side_emit(self, event: str, *args: Any) -> None:
         """Say something to the other servers of the cluster; see :meth:`on_server`."""
-        self.adapter.server_side_emit((event, *args), None)
+        self.server.perform(self.adapter.server_side_emit, (event, *args), None)
 
     def server_side_call(self, event: str, *args: Any, timeout: float = 5.0) -> list[Any]:
         """The same, and wait for the answer of each.
 
         :raises AckTimeout: not all answered in time; ``responses`` holds what came
         """
-        return self.adapter.server_side_emit((event, *args), timeout)
+        answers: list[Any] = self.server.perform(
+            self.adapter.server_side_emit, (event, *args), timeout
+        )
+        return answers
 
     def server_count(self) -> int:
         """How many servers of the cluster serve this namespace, this one included. May wait.
@@ -135,7 +138,7 @@ class Nsp(Verbs):
 
     def presence(self, room: str | None = None) -> list[Any]:
         """The users in a room, or (None) in the namespace, each once, sorted as text."""
-        return sorted(self.users(target_of(room)), key=str)
+        return sorted(self.server.perform(self.users, target_of(room)), key=str)
 
     def users(self, target: Target) -> set[Any]:
         """The same for a target. Called by adapters too."""
@@ -150,6 +153,10 @@ class Nsp(Verbs):
         :param room: None: the whole namespace
         :returns: the users that are there already
         """
+        users: list[Any] = self.server.perform(self._watch, listener, room)
+        return users
+
+    def _watch(self, listener: Listener, room: str | None) -> list[Any]:
         watch = begin(self).open(self, room)
         watch.listeners[listener] = None
         return watch.users
@@ -157,7 +164,7 @@ class Nsp(Verbs):
     def unwatch_presence(self, listener: Listener, room: str | None = None) -> None:
         """Call it no more; harmless if it was not."""
         if self.roster is not None:
-            self.roster.close(room, listener)
+            self.server.perform(self.roster.close, room, listener)
 
     def add(self, socket: Namespace) -> None:
         """A connection is about to be in. Not for applications."""

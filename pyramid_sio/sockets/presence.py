@@ -198,6 +198,9 @@ class Present:
     @user.setter
     def user(self, user: Hashable) -> None:
         hash(user)
+        self.nsp.server.perform(self._set_user, user)
+
+    def _set_user(self, user: Hashable) -> None:
         if self._user == user:
             return
         if self.nsp.roster is not None:
@@ -250,6 +253,10 @@ class Present:
         :param room: None: the whole namespace
         :returns: the users that are there already, as :meth:`presence` does
         """
+        users: list[Any] = self.nsp.server.perform(self._watch_presence, room)
+        return users
+
+    def _watch_presence(self, room: str | None) -> list[Any]:
         roster = begin(self.nsp)
         if self.gone:
             return []
@@ -260,7 +267,7 @@ class Present:
     def unwatch_presence(self, room: str | None = None) -> None:
         """Send this client no more such events; harmless if it got none."""
         if self.nsp.roster is not None:
-            self.nsp.roster.close(room, self.sid)
+            self.nsp.server.perform(self.nsp.roster.close, room, self.sid)
 
     # Not for applications.
 

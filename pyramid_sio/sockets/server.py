@@ -36,6 +36,11 @@ def normalise(path: str) -> str:
     return path if path.startswith("/") else "/" + path
 
 
+def directly(func: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Call it: there is one thread only."""
+    return func(*args, **options)
+
+
 @dataclass(frozen=True, eq=False)
 class Definition:
     """What was declared for a namespace.
@@ -76,6 +81,7 @@ class SioServer(Verbs):
     :param adapter_factory: makes the rooms of a namespace
     :param make_event: makes something to wait on
     :param in_loop: runs a function in the thread that owns the connections
+    :param perform: the same, and returns its result; the function may wait
     :param spawn: runs a function beside, where it may wait
     :param encoder: turns packets into messages, for clients of revision 4
     :param generations: how clients of other revisions are spoken with
@@ -102,6 +108,7 @@ class SioServer(Verbs):
         adapter_factory: Callable[[dict[str, Namespace]], IAdapter],
         make_event: Callable[[], Any],
         in_loop: Callable[..., None],
+        perform: Callable[..., Any] = directly,
         spawn: Callable[..., Any],
         encoder: IEncoder,
         connect_timeout: float,
@@ -123,6 +130,10 @@ class SioServer(Verbs):
         self.adapter_factory = adapter_factory
         self.make_event = make_event
         self.in_loop = in_loop
+        self.perform = perform
+        #: Runs what the application wants to be called beside handlers, where it may wait.
+        self.apart: Callable[..., Any] = directly
+        self._stop: Callable[[float], Any] = lambda patience: None
         self.spawn = spawn
         self.generations = {4: Generation(encoder), **generations}
         self._new_decoder = new_decoder
@@ -162,6 +173,19 @@ class SioServer(Verbs):
         for family in self._families.values():
             yield from list(family.children.values())
 
+    def run_in_threads(
+        self, invoker: IInvoker, apart: Callable[..., Any], stop: Callable[[float], Any]
+    ) -> None:
+        """The application's code runs in native threads from now on.
+
+        :param invoker: runs handlers
+        :param apart: runs the rest: called in the loop's thread with a function
+        :param stop: ends the loop's thread; takes the seconds to spend on it
+        """
+        self.invoker = invoker
+        self.apart = apart
+        self._stop = stop
+
     def next_ack_id(self) -> int:
         """Acknowledgement ids count up from 0, over all namespaces."""
         self._last_ack_id += 1
@@ -184,11 +208,17 @@ class SioServer(Verbs):
         :raises KeyError: there is none
         """
         name = normalise(path)
-        nsp = self._families.get(path) or self._families.get(name) or self.find(name, None)
+        nsp = self._nsps.get(name)
+        if nsp is None and self._families:
+            # It may have to be made.
+            nsp = self.perform(self._of_pattern, path, name)
         if nsp is None:
             known = ", ".join(nsp.name for nsp in self) or "none"
             raise KeyError(f"no namespace {path!r}; declared: {known}")
         return nsp
+
+    def _of_pattern(self, path: str, name: str) -> Nsp | None:
+        return self._families.get(path) or self._families.get(name) or self.find(name, None)
 
     def find(self, name: str, auth: Any) -> Nsp | None:
         """The namespace a client asks for, or None. One of a pattern is made if need be."""
@@ -235,6 +265,10 @@ class SioServer(Verbs):
         :param patience: seconds for handlers to end, and for clients to say goodbye
         """
         self._shut_down(patience)
+        self.perform(self._close_adapters)
+        self._stop(patience)
+
+    def _close_adapters(self) -> None:
         for nsp in self.namespaces():
             nsp.adapter.close()
 

@@ -133,14 +133,16 @@ class XhrPolling(PollingTransport):
         #: Is the client told to stay away, by what is queued?
         self._said_goodbye = False
 
-    def poll(self) -> Payload:
+    def poll(self, patience: float | None = None) -> Payload:
         """Wait until there is something to send, and take all of it.
+
+        :param patience: seconds to wait; then the client is told to poll again. None: no limit
 
         A poll that waits already is answered with nothing: its client has given it up.
         """
         waiting = self._park()
         if not self._queue and not self._finished:
-            waiting.wait()
+            waiting.wait(patience)
         if self._parked is not waiting:
             return self._payload([NOOP], False)
         self._parked = None

@@ -81,9 +81,10 @@ class PollingTransport:
 
     # Requests; called by the greenlet that serves them.
 
-    def poll(self) -> Payload:
+    def poll(self, patience: float | None = None) -> Payload:
         """Wait until there is something to send, and take all of it.
 
+        :param patience: seconds to wait; then the client is told to poll again. None: no limit
         :raises OverlapError: another poll waits already; the session has been ended
         """
         if self._parked is not None:
@@ -93,9 +94,11 @@ class PollingTransport:
         if not self._queue and not self._finished:
             self._parked = self._make_event()
             try:
-                self._parked.wait()
+                self._parked.wait(patience)
             finally:
                 self._parked = None
+            if not self._queue and not self._finished:
+                self._queue.append(NOOP)
         return self._take()
 
     def _take(self) -> Payload:

@@ -147,6 +147,8 @@ exports.event_without_handler = async (t) => {
 
 exports.volatile = async (t) => {
   const socket = await t.connected();
+  // The answer to the POST that carried CONNECT may come behind the poll that answers it.
+  await t.until(() => socket.io.engine.transport.writable, "the connection to be ready");
   socket.volatile.emit("note", "volatile");
   assert.deepEqual((await t.journal(2))[1], ["note", "volatile"]);
   await t.until(() => socket.io.engine.transport.writable, "a quiet connection");
