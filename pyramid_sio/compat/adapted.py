@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from pyramid_sio.compat.managed import Managed
@@ -92,11 +93,15 @@ class Adapted(Namespace):
             self.old = socket.active_ns[self.ns_name] = old
             socket.server.sockets[socket.sessid] = socket
             initialize(old)
-            packet = {"type": "connect", "endpoint": self.ns_name, "auth": auth}
+            query = f"?{urlencode(auth)}" if auth else ""
+            packet = {"type": "connect", "endpoint": self.ns_name, "qs": query, "auth": auth}
             old.process_packet(packet)
         except BaseException:
             self._let_go(socket)
             raise
+        if self.ended:
+            # It has ended itself, before it was in: no other word of that will come.
+            self._let_go(socket)
 
     def _old_request(self) -> Any:
         """What the view said; but nothing that says who the user is, where that is not trusted."""

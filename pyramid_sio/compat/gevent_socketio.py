@@ -10,6 +10,7 @@ from pyramid_sio.compat.adapted import as_namespace
 from pyramid_sio.compat.manage import configure, get_sio, socketio_manage
 from pyramid_sio.compat.mixins import BroadcastMixin, RoomsMixin
 from pyramid_sio.compat.namespace import BaseNamespace
+from pyramid_sio.compat.server import SocketIOServer, serve, serve_paste
 from pyramid_sio.compat.virtual import Socket, default_error_handler
 
 __all__ = [
@@ -17,9 +18,12 @@ __all__ = [
     "BroadcastMixin",
     "RoomsMixin",
     "Socket",
+    "SocketIOServer",
     "as_namespace",
     "configure",
     "default_error_handler",
     "get_sio",
+    "serve",
+    "serve_paste",
     "socketio_manage",
 ]

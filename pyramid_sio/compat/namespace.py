@@ -16,8 +16,6 @@ import re
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
-import gevent
-
 if TYPE_CHECKING:
     from pyramid_sio.compat.adapted import Adapted
     from pyramid_sio.compat.virtual import Socket
@@ -261,8 +259,12 @@ class BaseNamespace:
 
         :returns: the greenlet
         """
-        func = functools.partial(self._decorated(fn), **kwargs) if kwargs else self._decorated(fn)
-        job = self._link.spawn(func, *args)
+        func = self._decorated(fn)
+
+        def run() -> Any:
+            return func(*args, **kwargs)
+
+        job = self._link.spawn(run)
         self.jobs.append(job)
         job.rawlink(self._forget_job)
         return job
@@ -274,7 +276,8 @@ class BaseNamespace:
     def kill_local_jobs(self) -> None:
         """End what ``spawn`` started."""
         jobs, self.jobs = self.jobs, []
-        gevent.killall(jobs, block=False)
+        for job in jobs:
+            job.kill(block=False)
 
 
 def _title(packet: Packet) -> str:

@@ -5,12 +5,11 @@ Upstream: the application's classes. Downstream: ``compat.adapted``, one for eac
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
-
-import gevent
 
 if TYPE_CHECKING:
     from pyramid_sio.compat.adapted import Adapted
@@ -193,9 +192,14 @@ class Socket:
 
     def spawn(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a function beside; it is killed when the client has left its last namespace."""
-        job = gevent.spawn(fn, *args, **kwargs)
+        job = self._session.spawn(functools.partial(fn, *args, **kwargs))
         self.jobs.append(job)
+        job.rawlink(self._forget_job)
         return job
+
+    def _forget_job(self, job: Any) -> None:
+        if job in self.jobs:
+            self.jobs.remove(job)
 
     def disconnect(self, silent: bool = False) -> None:
         """End the connection; ``recv_disconnect`` of each namespace is called."""
@@ -215,7 +219,8 @@ class Socket:
         """It has left the last one. Not for applications."""
         self.server.sockets.pop(self.sessid, None)
         jobs, self.jobs = self.jobs, []
-        gevent.killall(jobs, block=False)
+        for job in jobs:
+            job.kill(block=False)
 
 
 class Registry:

@@ -16,7 +16,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TextIO
 
 import gevent
 from gevent.event import Event
@@ -229,10 +229,11 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
     """Serves until it is told to stop, then lets handlers and clients end.
 
     :param listener: ``(host, port)``, or a socket that listens
-    :param log: a logger for one line a request; None: no such lines
+    :param log: a logger, or a file, for one line a request; None: no such lines
     :param shutdown_timeout: seconds for the end
     :param idle_timeout: seconds a client may leave us waiting for its request, or for taking
         an answer
+    :param more: of gevent's ``WSGIServer``: ``environ``, ``certfile``, ``keyfile``
     """
 
     def __init__(
@@ -241,10 +242,10 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
         app: Any,
         *,
         backlog: int | None,
-        log: logging.Logger | None,
+        log: logging.Logger | TextIO | None,
         shutdown_timeout: float,
         idle_timeout: float,
-        **tls: Any,
+        **more: Any,
     ) -> None:
         self.engines: set[Any] = set()
         self.writes_access_log = log is not None
@@ -262,7 +263,7 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
             error_log=LoggingLogAdapter(logging.getLogger("pyramid_sio.http"), logging.ERROR),
             handler_class=Handler,
             spawn=Spawner(),
-            **tls,
+            **more,
         )
 
     def init_socket(self) -> None:

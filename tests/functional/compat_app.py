@@ -133,9 +133,9 @@ def news(text: str) -> None:
     get_sio().of("/chat").emit("news", text)
 
 
-def wsgi(**settings: Any) -> WsgiApp:
+def wsgi(resource: str = "socket.io", **settings: Any) -> WsgiApp:
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["PATH_INFO"].startswith("/socket.io/"):
+        if environ["PATH_INFO"].startswith(f"/{resource}/"):
             socketio_manage(environ, NAMESPACES, request=environ)
         elif environ["PATH_INFO"] == "/news":
             news("from a page")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from tests.functional.scenarios import Scenarios
 from tests.functional.wire import ask
-from tests.support import Server
+from tests.support import ROOT, Program, Server, free_port
 
 APP = "tests.functional.compat_app:main"
 #: What ``request`` a view of each framework hands on.
@@ -75,3 +79,50 @@ def test_what_is_no_request_of_socket_io_is_told_so(
 ) -> None:
     answer = ask(serve_framework(framework), query="EIO=4&transport=pigeon")
     assert (answer.status, answer.json["message"]) == (400, "Transport unknown")
+
+
+class TestServers:
+    """The servers of old, by their names."""
+
+    def test_runner_with_its_options(
+        self, serve_shared: Callable[..., Server], scenarios: Scenarios
+    ) -> None:
+        server = serve_shared(
+            APP,
+            server={
+                "use": "egg:pyramid_sio#paster",
+                "resource": "live/io",
+                "transports": "xhr-polling, jsonp-polling",
+                "heartbeat_interval": 7,
+                "heartbeat_timeout": 10,
+            },
+            settings={"framework": "wsgi", "resource": "live/io"},
+        )
+        opened = ask(server, query="EIO=4&transport=polling", path="/live/io/")
+        handshake = json.loads(opened.text[1:])
+        assert (handshake["pingInterval"], handshake["pingTimeout"]) == (7000, 3000)
+        assert handshake["upgrades"] == []
+        assert ask(server, query="EIO=4&transport=polling").text == "not for clients of Socket.IO"
+        scenarios(
+            "compat.elsewhere", server.url, transport="polling", path="/live/io/", settings={}
+        )
+
+    def test_program_with_a_server_of_its_own(self, tmp_path: Path, scenarios: Scenarios) -> None:
+        port = free_port()
+        program = tmp_path / "server.py"
+        program.write_text(
+            "from gevent import monkey; monkey.patch_all()\n"
+            "from pyramid_sio.compat.gevent_socketio import SocketIOServer\n"
+            "from tests.functional.compat_app import main\n"
+            "app = main({}, framework='flask')\n"
+            f"server = SocketIOServer(('127.0.0.1', {port}), app, resource='socket.io')\n"
+            "server.serve_forever()\n"
+            "print('sockets left:', dict(server.sockets))\n"
+        )
+        env = {"PYTHONPATH": str(ROOT)}
+        with closing(Program([sys.executable, program], name="SocketIOServer", env=env)) as running:
+            running.expect("Serving on")
+            for transport in ("polling", "websocket"):
+                scenarios("compat.elsewhere", f"http://127.0.0.1:{port}", transport=transport)
+            running.stop()
+            running.expect("sockets left: {}")

@@ -108,3 +108,9 @@ exports.news = async (t) => {
   await fetch(`${t.url}/news`);
   assert.deepEqual(await heard, ["from a page"]);
 };
+
+exports.elsewhere = async (t) => {
+  const path = t.options.path ?? "/socket.io/";
+  const socket = await t.connected("/chat", { path });
+  assert.deepEqual(await ask(socket, "nick", "Ada"), [["nick", "Ada"]]);
+};
