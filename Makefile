@@ -51,7 +51,7 @@ bench: $(VENV)/.demo
 	$(BIN)/python bench/run.py
 
 clean:
-	rm -rf $(VENV) build dist node_modules bench/node_modules pyramid_sio/client docs/_build
+	rm -rf $(VENV) .cache build dist node_modules bench/node_modules pyramid_sio/client docs/_build
 	rm -rf *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # One stamp for each extra: installed again when the project's own files say something new.

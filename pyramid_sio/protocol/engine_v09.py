@@ -46,9 +46,9 @@ MAX_PACKETS = 65536
 _LENGTH = re.compile(f"{MARK}([0-9]{{1,10}}){MARK}")
 _SLOT = re.compile("[0-9]{1,10}")
 
-#: What a script or a page must not contain raw: the ends of lines for JavaScript before 2019,
-#: and what could begin a tag.
-_UNSAFE = {0x2028: "\\u2028", 0x2029: "\\u2029", ord("<"): "\\u003c"}
+#: What a script does not contain raw: what could begin a tag, and what is not ASCII, but for marks,
+#: because Python clients undo escapes only within packets.
+_UNSAFE = re.compile("[<\x7f-\ufffc\ufffe-\U0010ffff]")
 
 #: A page that hands what it is told to whoever opened it; some browsers show nothing of a page
 #: before they have 256 bytes of it.
@@ -227,7 +227,12 @@ def _measure(header: re.Match[str] | None, count: int, max_packets: int) -> tupl
 
 def script_string(text: bytes) -> bytes:
     """UTF-8 text as a JavaScript string that is harmless in any script and any page."""
-    return orjson.dumps(text.decode()).decode().translate(_UNSAFE).encode()
+    return _UNSAFE.sub(_escape, orjson.dumps(text.decode()).decode()).encode()
+
+
+def _escape(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
 
 
 def encode_script(slot: int, text: bytes) -> bytes:

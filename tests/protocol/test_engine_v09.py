@@ -199,11 +199,16 @@ class TestScripts:
             assert bad not in script
         assert json.loads(script[len("io.j[1](") : -2]) == text
 
+    def test_all_but_marks_is_ascii(self) -> None:
+        literal = script_string("é😀\ufffd<\\ufffd".encode()).decode()
+        assert literal == '"\\u00e9\\ud83d\\ude00\ufffd\\u003c\\\\ufffd"'
+
     @given(st.text())
     def test_strings_mean_the_same(self, text: str) -> None:
         literal = script_string(text.encode()).decode()
         assert json.loads(literal) == text
         assert "<" not in literal
+        assert literal.replace(MARK, "").isascii()
 
 
 class TestForm:
