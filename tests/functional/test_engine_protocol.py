@@ -82,9 +82,10 @@ def test_refused_over_http(server: Server, case: str) -> None:
     assert answer.status == 400
     assert answer.headers["content-type"].startswith("application/json")
     # Of a revision it is also said who sends it, and what to do.
-    message, colon, remedy = answer.json.pop("message").partition(": ")
-    assert (answer.json, message) == ({"code": code}, MESSAGES[code])
-    assert bool(colon and remedy) is (code == 5)
+    body = answer.json
+    message, _, remedy = body.pop("message").partition(": ")
+    assert (body, message) == ({"code": code}, MESSAGES[code])
+    assert bool(remedy) is (code == 5)
 
 
 @pytest.mark.parametrize(
