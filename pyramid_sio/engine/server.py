@@ -21,7 +21,9 @@ from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.engine.dispatcher import Dispatcher
 from pyramid_sio.engine.loopthread import hand_over
 from pyramid_sio.engine.session import Session
+from pyramid_sio.engine.transports.jsonp import JsonpTransport
 from pyramid_sio.engine.transports.polling import PollingTransport
+from pyramid_sio.engine.transports.text_only import TextOnlyWebSocket
 from pyramid_sio.engine.transports.websocket import WebSocketTransport
 from pyramid_sio.engine.upgrade import Candidate, Rejected
 from pyramid_sio.engine.wheel import TimerWheel
@@ -31,7 +33,7 @@ from pyramid_sio.errors import (
     RequestRefused,
     UnknownSession,
 )
-from pyramid_sio.protocol import engine_v4
+from pyramid_sio.protocol import engine_v3, engine_v4
 
 if TYPE_CHECKING:
     from websockets.extensions import Extension
@@ -48,7 +50,7 @@ get_thread_id: Callable[[], int] = get_original("_thread", "get_ident")
 ID_BYTES = 15
 
 #: How to speak with a client, by the revision its request is of.
-DIALECTS: dict[int, Dialect] = {4: engine_v4.DIALECT}
+DIALECTS: dict[int, Dialect] = {4: engine_v4.DIALECT, 3: engine_v3.DIALECT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +179,7 @@ class EngineServer:
         session = self._new_session(handshake, asked)
         may_upgrade = upgradable and self.settings.allow_upgrades
         upgrades = [name for name in self.settings.transports if name != "polling" and may_upgrade]
-        transport = PollingTransport(session, Event, binary=asked is not None and asked.binary)
+        transport = self._new_polling(session, asked)
         self.open(session, transport)
         return session, transport.encode([self._opening(session, upgrades)])
 
@@ -198,7 +200,8 @@ class EngineServer:
         :param leftover: what arrived together with the request
         """
         session = self._new_session(handshake, asked)
-        transport = WebSocketTransport(self, sock, extensions, dialect=session.dialect)
+        kind = _kind_of_websocket(asked)
+        transport = kind(self, sock, extensions, dialect=session.dialect)
         transport.receiver = session
         transport.send_head(head, self._opening(session, []))
         self.open(session, transport)
@@ -216,7 +219,8 @@ class EngineServer:
         extensions: list[Extension] | None = None,
     ) -> None:
         """A WebSocket that names ``session`` wants to take over, if it may."""
-        transport = WebSocketTransport(self, sock, extensions, dialect=session.dialect)
+        kind = _kind_of_websocket(asked)
+        transport = kind(self, sock, extensions, dialect=session.dialect)
         if self.settings.allow_upgrades and session.connection.admit_candidate():
             Candidate(session, transport)
             transport.send_head(head)
@@ -245,6 +249,14 @@ class EngineServer:
         """The thread that calls this first owns all that follows."""
         if self._thread is None:
             self.adopt_thread()
+
+    @staticmethod
+    def _new_polling(session: Session, asked: EngineRequest | None) -> PollingTransport:
+        if asked is None:
+            return PollingTransport(session, Event)
+        if asked.jsonp is not None:
+            return JsonpTransport(session, Event, index=asked.jsonp)
+        return PollingTransport(session, Event, binary=asked.binary)
 
     def open(self, session: Session, transport: Any) -> None:
         """Open a session on a transport of its own."""
@@ -283,3 +295,8 @@ class EngineServer:
         while self.leaving and self.clock() < deadline:
             gevent.sleep(0.01)
         return done
+
+
+def _kind_of_websocket(asked: EngineRequest | None) -> type[WebSocketTransport]:
+    """What carries a WebSocket: it depends on what its own request says, not the session's."""
+    return WebSocketTransport if asked is None or asked.binary else TextOnlyWebSocket

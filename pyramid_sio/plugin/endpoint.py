@@ -29,7 +29,7 @@ from pyramid_sio.plugin.rooms import find_rooms
 from pyramid_sio.plugin.settings import parse_settings
 from pyramid_sio.plugin.threads import Threads
 from pyramid_sio.protocol import socket_v09
-from pyramid_sio.sockets.generations import Generation
+from pyramid_sio.sockets.generations import Generation, Generation2
 from pyramid_sio.sockets.legacy import REVISION as LEGACY
 from pyramid_sio.sockets.limits import Limits
 from pyramid_sio.sockets.server import SioServer
@@ -76,6 +76,8 @@ class Endpoint:
         self.allow_request: Callable[[Request], Any] | None = values["allow_request"]
         #: Called with each request of a client; one may answer by itself.
         self.request_hooks: list[Callable[[Request], Response | None]] = []
+        #: Of Engine.IO: those that are served.
+        self.revisions: tuple[int, ...] = (4, 3) if values["allow_eio3"] else (4,)
         self.origins = OriginPolicy(values["cors_origins"])
         parser = find_parser(values["parser"], values["json_default"])
         #: The way to other processes; None: there are none.
@@ -91,7 +93,10 @@ class Endpoint:
             perform=self._perform,
             spawn=gevent.spawn,
             encoder=parser.encoder,
-            generations={LEGACY: Generation(socket_v09.Encoder(values["json_default"]))},
+            generations={
+                3: Generation2(parser.earlier_encoder),
+                LEGACY: Generation(socket_v09.Encoder(values["json_default"])),
+            },
             new_decoder=parser.new_decoder,
             recovery=rooms.recovery,
             feeds=find_feeds(values, self.link),

@@ -36,13 +36,15 @@ class OriginPolicy:
         """May pages of other sites connect at all?"""
         return bool(self._any or self._allowed or self._below)
 
-    def check(self, request: Request) -> None:
+    def check(self, request: Request, *, script: bool = False) -> None:
         """Refuse a page that may not connect. Programs send no origin; they may.
 
+        :param script: the answer is loaded as a script, which a page of any origin may do
+            without saying who it is: then it must be known
         :raises ForbiddenRequest: its origin is another and is not listed
         :raises BadRequest: its origin contains control characters
         """
-        origin = request.environ.get("HTTP_ORIGIN")
+        origin = _page_of(request) if script else request.environ.get("HTTP_ORIGIN")
         if origin is None:
             return
         if any((ord(char) < 32 and char != "\t") or ord(char) == 127 for char in origin):
@@ -53,13 +55,13 @@ class OriginPolicy:
                 "add it to sio.cors_origins if it may connect"
             )
 
-    def trusts(self, request: Request) -> bool:
+    def trusts(self, request: Request, *, script: bool = False) -> bool:
         """May the request act as the user whom its cookies name?
 
         Not if only ``*`` lets it in: browsers send cookies along with a WebSocket, whatever page
         opens it.
         """
-        origin = request.environ.get("HTTP_ORIGIN")
+        origin = _page_of(request) if script else request.environ.get("HTTP_ORIGIN")
         return origin is None or self._knows(origin, request)
 
     def headers(self, request: Request, *, by_name: bool = False) -> list[tuple[str, str]]:
@@ -127,3 +129,14 @@ def _is_own(origin: str, request: Request) -> bool:
     for known in {scheme, own_scheme}:
         own_host = own_host.removesuffix(_DEFAULT_PORTS.get(known, ":"))
     return bool(host == own_host)
+
+
+def _page_of(request: Request) -> str:
+    """The origin of the page that loads a script; ``null`` if that is not known for sure."""
+    environ = request.environ
+    if "HTTP_ORIGIN" in environ:
+        return str(environ["HTTP_ORIGIN"])
+    if environ.get("HTTP_SEC_FETCH_SITE") == "same-origin":
+        return str(request.host_url)
+    scheme, colon, rest = environ.get("HTTP_REFERER", "").partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}" if colon else "null"

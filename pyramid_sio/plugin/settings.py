@@ -194,6 +194,13 @@ SETTINGS: tuple[Setting, ...] = (
         "https://*.example.com is every host below it, * is any, then without cookies.",
     ),
     Setting(
+        "allow_eio3",
+        asbool,
+        "false",
+        "Whether clients of Socket.IO 1 and 2 are served, which speak Engine.IO 3; see the page "
+        "on generations for what they cannot do.",
+    ),
+    Setting(
         "cookie",
         parse_cookie,
         "false",

@@ -86,11 +86,18 @@ class EndpointView:
             rule = f"request refused: {type(refusal).message}"
             endpoint.engine.perform(endpoint.engine.complaints.add, rule, address, refusal.detail)
             response = self._refusal(refusal, request, upgrade)
-        # Clients of 0.9 ask with credentials, which browsers do not let them if any may ask.
-        by_name = self._legacy is not None and self._legacy.recognises(_segments(request))
+        by_name = self._asks_with_credentials(request)
         for name, value in endpoint.origins.headers(request, by_name=by_name):
             response.headers.add(name, value)
         return response
+
+    def _asks_with_credentials(self, request: Request) -> bool:
+        """Do clients of this kind always? Browsers do not let them if just anybody may ask."""
+        if self._legacy is not None and self._legacy.recognises(_segments(request)):
+            return True
+        # Told roughly: before its generation is known, a request may have been refused.
+        query = request.environ.get("QUERY_STRING", "")
+        return 3 in self._endpoint.revisions and "EIO=4" not in query
 
     @staticmethod
     def _refusal(refusal: RequestRefused, request: Request, upgrade: bool) -> Response:
@@ -123,8 +130,9 @@ class EndpointView:
             query_string=request.environ.get("QUERY_STRING", ""),
             upgrade=upgrade,
             transports=self._transports(request),
+            revisions=endpoint.revisions,
         )
-        endpoint.origins.check(request)
+        endpoint.origins.check(request, script=asked.jsonp is not None)
         if asked.sid is None:
             self._ask_application(request)
             return self._open(asked, request)
@@ -157,7 +165,8 @@ class EndpointView:
         engine = endpoint.engine
         if engine.stopping:
             raise BadRequest(detail="the server is shutting down")
-        handshake = Handshake(request.environ, anonymous=not endpoint.origins.trusts(request))
+        trusted = endpoint.origins.trusts(request, script=asked.jsonp is not None)
+        handshake = Handshake(request.environ, anonymous=not trusted)
         if asked.transport == "websocket":
             return self._upgrade(request, asked, handshake)
         peer = request.environ.get(ENVIRON_KEY)

@@ -106,7 +106,7 @@ def decode_text(text: str) -> EnginePacket:
     if kind is not None:
         return EnginePacket(kind, text[1:])
     if head == "b":
-        return EnginePacket(_MESSAGE, _decode_base64(text[1:]))
+        return EnginePacket(_MESSAGE, decode_base64(text[1:]))
     raise ProtocolError("unknown Engine.IO packet type" if text else "empty Engine.IO packet")
 
 
@@ -116,7 +116,11 @@ def decode_binary(data: bytes) -> EnginePacket:
 
 
 def decode_payload(
-    body: bytes, binary: bool = False, *, max_packets: int = MAX_PACKETS
+    body: bytes,
+    binary: bool = False,
+    takes_binary: bool = True,
+    *,
+    max_packets: int = MAX_PACKETS,
 ) -> Iterator[EnginePacket]:
     """Yield the packets of a POST body, as far as they are good.
 
@@ -124,6 +128,7 @@ def decode_payload(
     Bytes that are not UTF-8 become U+FFFD.
 
     :param binary: revision 4 has no binary payloads
+    :param takes_binary: so this changes nothing
     :param max_packets: how many packets are accepted
     :raises ProtocolError: at a bad packet
     :raises LimitExceeded: at the packet that is one too many
@@ -138,7 +143,7 @@ def decode_payload(
         raise LimitExceeded(f"more than {max_packets} packets in one payload")
 
 
-def _decode_base64(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
     """Decode as JavaScript does: to the first ``=``, both alphabets, without what is neither."""
     try:
         return a2b_base64(text, strict_mode=True)

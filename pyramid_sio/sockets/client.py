@@ -71,7 +71,7 @@ class Client(Handling):
         #: The packet whose attachments are still to come, and its timer.
         self._pending: tuple[Reassembly, Any] | None = None
         self._connect_timer: Any = session.call_later(server.connect_timeout, self._too_late)
-        for name in generation.joins:
+        for name in generation.joins(server):
             self._receive_connect(name, None)
 
     def __repr__(self) -> str:

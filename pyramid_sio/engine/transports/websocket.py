@@ -72,6 +72,7 @@ class WebSocketTransport:
         "_dialect",
         "_engine",
         "_finishing",
+        "_frame",
         "_library",
         "_over",
         "_queue",
@@ -96,12 +97,12 @@ class WebSocketTransport:
         self.receiver: IReceiver
         self._engine = engine
         self._dialect = dialect
+        self._frame = dialect.frame
         self._sock = sock
         self._tls = hasattr(sock, "pending")
-        limit = engine.settings.max_http_buffer_size
-        self._reader = FrameReader(limit)
+        self._reader = FrameReader(engine.settings.max_http_buffer_size)
         self._receive_size = RECEIVE_SIZE
-        self._library = Library(limit, extensions) if extensions else None
+        self._library = Library(self._reader.max_size, extensions) if extensions else None
         #: None: nothing waits, a frame is sent directly.
         self._queue: deque[bytes | memoryview] | None = None
         self._queued = 0
@@ -237,7 +238,7 @@ class WebSocketTransport:
             # From here on it must be sent: later messages refer to it.
             frame = library.compressed(message, self._dialect)
         else:
-            frame = message.frame or self._dialect.frame(message)
+            frame = message.frame or self._frame(message)
         return self._write(frame)
 
     def send_head(self, head: bytes, packet: bytes = b"") -> None:
