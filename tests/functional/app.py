@@ -114,6 +114,7 @@ class Main(Noted):
             "rooms": sorted(self.rooms),
             "sid": self.sid,
             "transport": socket.transport,
+            "protocol": socket.protocol,
         }
 
     def on_secure(self) -> bool:

@@ -23,6 +23,7 @@ class Trial {
     this.failed.catch(() => {});
     this._patience = options.patience * 1000;
     this._sockets = [];
+    this._endings = [];
     this._told = new EventEmitter();
   }
 
@@ -114,7 +115,15 @@ class Trial {
     this._told.emit(text);
   }
 
+  /** Call `ending()` when the scenario is over. */
+  atEnd(ending) {
+    this._endings.push(ending);
+  }
+
   end() {
+    for (const ending of this._endings) {
+      ending();
+    }
     for (const socket of this._sockets) {
       socket.disconnect();
       socket.io._close();
