@@ -28,9 +28,6 @@ from pyramid_sio.plugin.redis import find_feeds, find_link
 from pyramid_sio.plugin.rooms import find_rooms
 from pyramid_sio.plugin.settings import parse_settings
 from pyramid_sio.plugin.threads import Threads
-from pyramid_sio.protocol import socket_v09
-from pyramid_sio.sockets.generations import Generation, Generation2
-from pyramid_sio.sockets.legacy import REVISION as LEGACY
 from pyramid_sio.sockets.limits import Limits
 from pyramid_sio.sockets.server import SioServer
 
@@ -93,10 +90,7 @@ class Endpoint:
             perform=self._perform,
             spawn=gevent.spawn,
             encoder=parser.encoder,
-            generations={
-                3: Generation2(parser.earlier_encoder),
-                LEGACY: Generation(socket_v09.Encoder(values["json_default"])),
-            },
+            generations=parser.generations,
             new_decoder=parser.new_decoder,
             recovery=rooms.recovery,
             feeds=find_feeds(values, self.link),
@@ -112,10 +106,7 @@ class Endpoint:
             keep_empty=not values["cleanup_empty_child_namespaces"],
         )
         self.sio.creation_listeners.append(self._announce_namespace)
-        names = EngineSettings.__dataclass_fields__
-        self.engine = EngineServer(
-            EngineSettings(**{name: values[name] for name in names}), self._accept
-        )
+        self.engine = EngineServer(_engine_settings(values), self._accept)
         self._threads = Threads(self.sio, self.engine, values)
         #: What the admin UI looks through; None: it is off.
         self.admin = set_up_admin(values, self.sio, self.engine)
@@ -157,6 +148,10 @@ class Endpoint:
             self._rooms,
             (client_version() or "missing") if self.serve_client else "not served",
         )
+
+
+def _engine_settings(values: Mapping[str, Any]) -> EngineSettings:
+    return EngineSettings(**{name: values[name] for name in EngineSettings.__dataclass_fields__})
 
 
 def _limits(values: Mapping[str, Any]) -> Limits:

@@ -5,13 +5,15 @@ Upstream: ``plugin.endpoint``. Downstream: the two built-in parsers, or the appl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyramid.exceptions import ConfigurationError
 from pyramid.path import DottedNameResolver
 
-from pyramid_sio.protocol import socket_v4, socket_v5
+from pyramid_sio.protocol import socket_v09, socket_v4, socket_v5
+from pyramid_sio.sockets.generations import Generation, Generation2
+from pyramid_sio.sockets.legacy import REVISION as LEGACY
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import IDecoder, IEncoder
@@ -22,14 +24,14 @@ MSGPACK = "pyramid_sio.protocol.socket_msgpack"
 class Parser(NamedTuple):
     """How packets are written and read.
 
-    :param earlier_encoder: the same for clients of Socket.IO 1 and 2
     :param new_decoder: makes one for each connection; None: the built-in JSON, which is read
         without one
+    :param generations: how earlier clients are spoken with, by their revision of Engine.IO
     """
 
     encoder: IEncoder
-    earlier_encoder: IEncoder
     new_decoder: Callable[[], IDecoder] | None
+    generations: Mapping[int, Generation]
 
 
 def find_parser(name: str, default: Callable[[Any], Any] | None) -> Parser:
@@ -40,11 +42,14 @@ def find_parser(name: str, default: Callable[[Any], Any] | None) -> Parser:
     :param default: what ``sio.json_default`` names
     :raises ConfigurationError: there is no such parser
     """
+    # Socket.IO 0.9 knows no other parser.
+    legacy = {LEGACY: Generation(socket_v09.Encoder(default))}
     if name == "json":
-        return Parser(socket_v5.Encoder(default), socket_v4.Encoder(default), None)
+        earlier = {3: Generation2(socket_v4.Encoder(default)), **legacy}
+        return Parser(socket_v5.Encoder(default), None, earlier)
     try:
         found = DottedNameResolver().resolve(MSGPACK if name == "msgpack" else name)
         encoder = found.Encoder(default)
-        return Parser(encoder, encoder, found.Decoder)
+        return Parser(encoder, found.Decoder, {3: Generation2(encoder), **legacy})
     except (ImportError, LookupError, ValueError, AttributeError) as exc:
         raise ConfigurationError(f"sio.parser = {name}: {exc}") from exc
