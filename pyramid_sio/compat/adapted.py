@@ -16,6 +16,7 @@ from pyramid_sio.compat.namespace import BaseNamespace, Packet
 from pyramid_sio.compat.virtual import Registry, Socket
 from pyramid_sio.errors import ConnectRefused, EventError
 from pyramid_sio.plugin.context import make_request
+from pyramid_sio.sockets.client import INVALID
 from pyramid_sio.sockets.namespace import Namespace
 from pyramid_sio.sockets.taps import Taps
 
@@ -70,7 +71,7 @@ class Adapted(Namespace):
         managed: Managed | None = handshake.attached
         cls = self.wrapped or (managed.find(self.ns_name) if managed is not None else None)
         if cls is None or managed is None:
-            raise ConnectRefused("Invalid namespace")
+            raise ConnectRefused(INVALID)
         self._cls = cls
         self._managed = managed
         self.old: BaseNamespace | None = None

@@ -44,6 +44,9 @@ SITE_KEY = "pyramid_sio.site"
 _REGISTRY_KEY = "pyramid_sio.compat"
 DEFAULT_RESOURCE = "socket.io"
 
+#: Who wrote for gevent-socketio has pages of that time.
+_DEFAULTS = {"sio.legacy": "true"}
+
 Environ = dict[str, Any]
 
 
@@ -99,10 +102,12 @@ class Site:
     def from_settings(cls, settings: Mapping[str, Any]) -> Site:
         """One of its own.
 
-        :param settings: as in an ini file; what does not begin with ``sio.`` is left alone
+        :param settings: as in an ini file; what does not begin with ``sio.`` is left alone.
+            Clients of old are served unless it says otherwise
         :raises ConfigurationError: one of them is wrong
         """
         own = {key: value for key, value in settings.items() if key.startswith(PREFIX)}
+        own = {**_DEFAULTS, **own}
         return cls(Endpoint(Registry("pyramid_sio.compat"), own, ManagedInvoker()))
 
     @property

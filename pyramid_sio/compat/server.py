@@ -18,42 +18,38 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: What the transports of old are carried by today. Beside them, xhr-multipart: no client has it.
-_CARRIED_BY = {
+#: What the transports of old are for clients of later generations.
+_TODAY = {
     "websocket": "websocket",
     "flashsocket": "websocket",
     "htmlfile": "polling",
+    "xhr-multipart": "polling",
     "xhr-polling": "polling",
     "jsonp-polling": "polling",
-    "xhr-multipart": None,
-    # Also by their names of today.
-    "polling": "polling",
 }
-
+#: Where a client of Flash looks for leave to connect.
+POLICY_PORT = 10843
 _OF_GEVENT = frozenset(("backlog", "certfile", "environ", "keyfile", "log", "ssl_context"))
 _OUR_OWN = ("handler_class", "ws_handler_class", "spawn", "error_log")
 
 
-def read_transports(names: Any) -> str:
-    """What ``sio.transports`` has to be for a list of old names.
+def read_transports(names: Any) -> dict[str, str]:
+    """The settings for a list of transports, by their old names.
 
     :param names: a list, or a text with commas; None or nothing: all there are
-    :raises ValueError: nobody knows one of them, or nothing is left
+    :raises ValueError: nobody knows one of them
     """
-    names = names or ("polling", "websocket")
-    listed = names.split(",") if isinstance(names, str) else names
-    found = []
-    for name in filter(None, map(str.strip, listed)):
-        if name not in _CARRIED_BY:
-            raise ValueError(f"no transport {name!r}; known: {', '.join(_CARRIED_BY)}")
-        carrier = _CARRIED_BY[name]
-        if carrier is None:
-            logger.warning("no client speaks %s any more: left out", name)
-        elif carrier not in found:
-            found.append(carrier)
+    listed = names.split(",") if isinstance(names, str) else names or ()
+    found = list(filter(None, map(str.strip, listed)))
     if not found:
-        raise ValueError(f"none of these transports is left: {names}")
-    return " ".join(sorted(found))
+        return {}
+    for name in found:
+        if name not in _TODAY:
+            raise ValueError(f"no transport {name!r}; known: {', '.join(_TODAY)}")
+    return {
+        "sio.legacy_transports": " ".join(found),
+        "sio.transports": " ".join(sorted({_TODAY[name] for name in found})),
+    }
 
 
 class SocketIOServer(HttpServer):
@@ -66,6 +62,8 @@ class SocketIOServer(HttpServer):
     :param resource: the path clients connect to, without the slashes around
     :param namespace: the same, under its oldest name
     :param transports: old or new names; see :func:`read_transports`
+    :param policy_server: tell Flash Player, on a port of its own, that it may connect
+    :param policy_listener: that port's ``(host, port)``; None: 10843 of the loopback interface
     :param heartbeat_interval: seconds between two heartbeats
     :param heartbeat_timeout: seconds of silence that end a connection
     :param close_timeout: seconds a client that polls may stay away once it is closed
@@ -85,6 +83,8 @@ class SocketIOServer(HttpServer):
         resource: str | None = None,
         namespace: str | None = None,
         transports: Any = None,
+        policy_server: bool = False,
+        policy_listener: tuple[str, int] | None = None,
         heartbeat_interval: float = 25,
         heartbeat_timeout: float = 60,
         close_timeout: float = 60,
@@ -106,10 +106,12 @@ class SocketIOServer(HttpServer):
             "heartbeat_timeout": heartbeat_timeout,
             "close_timeout": close_timeout,
         }
+        policy = "{}:{}".format(*(policy_listener or ("127.0.0.1", POLICY_PORT)))
         self.site = Site.from_settings(
             {
                 "sio.path": f"/{self.resource}/",
-                "sio.transports": read_transports(transports),
+                "sio.policy_server": policy if policy_server else "false",
+                **read_transports(transports),
                 "sio.ping_interval": heartbeat_interval,
                 "sio.ping_timeout": _patience(heartbeat_interval, heartbeat_timeout),
                 "sio.close_timeout": close_timeout,
@@ -180,6 +182,11 @@ def make_server(app: Any, options: Mapping[str, Any]) -> SocketIOServer:
             given[name] = float(given[name])
     if "backlog" in given:
         given["backlog"] = int(given["backlog"])
+    policy = given.pop("policy_listener_host", None), given.pop("policy_listener_port", None)
+    if "policy_server" in given:
+        given["policy_server"] = str(given["policy_server"]).lower() in _TRUE
+    if any(policy):
+        given["policy_listener"] = (policy[0] or "127.0.0.1", int(policy[1] or POLICY_PORT))
     access_log = str(given.pop("access_log", "false")).lower() in _TRUE
     given["log"] = logging.getLogger("pyramid_sio.access") if access_log else None
     return SocketIOServer((host, port), app, settings=settings, **given)

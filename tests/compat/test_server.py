@@ -8,7 +8,7 @@ import pytest
 from pyramid.exceptions import ConfigurationError
 
 from pyramid_sio.compat import gevent_socketio as old
-from pyramid_sio.compat.manage import SITE_KEY, site_for
+from pyramid_sio.compat.manage import SITE_KEY, Site, site_for
 from pyramid_sio.compat.server import SocketIOServer, make_server, read_transports, serve_paste
 
 
@@ -18,30 +18,61 @@ def application(environ: Any, start_response: Any) -> list[bytes]:
 
 class TestTransports:
     @pytest.mark.parametrize(
-        ("names", "found"),
+        ("names", "old", "new"),
         [
-            (None, "polling websocket"),
-            ("", "polling websocket"),
-            ([], "polling websocket"),
-            ("websocket", "websocket"),
-            ("websocket, xhr-polling,jsonp-polling", "polling websocket"),
-            (["htmlfile"], "polling"),
-            (("flashsocket",), "websocket"),
-            ("polling", "polling"),
+            ("websocket", "websocket", "websocket"),
+            (
+                "websocket, xhr-polling,jsonp-polling",
+                "websocket xhr-polling jsonp-polling",
+                "polling websocket",
+            ),
+            (["htmlfile"], "htmlfile", "polling"),
+            (("flashsocket",), "flashsocket", "websocket"),
         ],
     )
-    def test_old_names_mean_what_carries_them_today(self, names: Any, found: str) -> None:
-        assert read_transports(names) == found
+    def test_old_names_mean_something_to_all_generations(
+        self, names: Any, old: str, new: str
+    ) -> None:
+        assert read_transports(names) == {"sio.legacy_transports": old, "sio.transports": new}
 
-    def test_what_no_client_has_is_left_out(self, caplog: pytest.LogCaptureFixture) -> None:
-        assert read_transports("xhr-multipart,websocket") == "websocket"
-        assert "no client speaks xhr-multipart" in caplog.text
-        with pytest.raises(ValueError, match="none of these transports is left"):
-            read_transports("xhr-multipart")
+    @pytest.mark.parametrize("names", [None, "", []])
+    def test_none_in_particular(self, names: Any) -> None:
+        assert read_transports(names) == {}
 
     def test_unknown_ones_are_refused(self) -> None:
         with pytest.raises(ValueError, match="no transport 'pigeon'; known: websocket, "):
             read_transports("websocket,pigeon")
+
+
+class TestPolicyServer:
+    """Somebody has to ask for it: several processes cannot share its port."""
+
+    def settings(self, monkeypatch: pytest.MonkeyPatch, **options: Any) -> str:
+        said: list[Any] = []
+        real = Site.from_settings
+
+        def note(settings: Any) -> Site:
+            said.append(settings["sio.policy_server"])
+            return real({**settings, "sio.policy_server": "false"})
+
+        monkeypatch.setattr(Site, "from_settings", note)
+        make_server(application, {"port": 0, **options})
+        return str(said[0])
+
+    @pytest.mark.parametrize(
+        ("options", "setting"),
+        [
+            ({}, "false"),
+            ({"policy_server": "no", "policy_listener_port": "99"}, "false"),
+            ({"policy_server": "enable"}, "127.0.0.1:10843"),
+            ({"policy_server": True, "policy_listener_port": "99"}, "127.0.0.1:99"),
+            ({"policy_server": "1", "policy_listener_host": "127.0.0.2"}, "127.0.0.2:10843"),
+        ],
+    )
+    def test_where_it_listens(
+        self, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], setting: str
+    ) -> None:
+        assert self.settings(monkeypatch, **options) == setting
 
 
 class TestSocketIOServer:

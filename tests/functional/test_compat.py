@@ -12,7 +12,7 @@ import pytest
 
 from tests.functional.scenarios import Scenarios
 from tests.functional.wire import ask
-from tests.support import ROOT, Program, Server, free_port
+from tests.support import ROOT, Node, Program, Server, free_port
 
 APP = "tests.functional.compat_app:main"
 #: What ``request`` a view of each framework hands on.
@@ -43,7 +43,9 @@ def serve_framework(serve_shared: Callable[..., Server]) -> Callable[[str], Serv
 
     def get(framework: str) -> Server:
         if framework not in running:
-            running[framework] = serve_shared(APP, settings={"framework": framework})
+            # Where pyramid_sio is included, its settings are the application's own affair.
+            sio = {"legacy": "true"} if framework == "including" else {}
+            running[framework] = serve_shared(APP, settings={"framework": framework}, **sio)
         return running[framework]
 
     return get
@@ -62,6 +64,14 @@ def test_old_namespaces_serve_clients_of_today(
     url = serve_framework(framework).url
     request = REQUESTS[framework]
     scenarios(f"compat.{scenario}", url, transport=transport, request=request)
+
+
+@each_framework
+@pytest.mark.parametrize("transport", ["websocket", "xhr-polling"])
+def test_old_namespaces_serve_old_clients_beside_those_of_today(
+    serve_framework: Callable[[str], Server], node: Node, framework: str, transport: str
+) -> None:
+    node("old_chat.js", serve_framework(framework).url, transport)
 
 
 @pytest.mark.parametrize("framework", [name for name in REQUESTS if name != "including"])
