@@ -69,6 +69,7 @@ ROOMS = {
     # Nothing of Pyramid: these are imported before the standard library has been patched.
     "http": Room(names("engine errors"), names(f"{GEVENT} httptools")),
     "serve": Room(names("http engine errors"), names(GEVENT)),
+    "gunicorn": Room(names("serve http engine errors"), names(f"{GEVENT} gunicorn")),
     "documents": Room(names("sockets errors"), names("msgspec")),
     "scripts": Room(
         names(f"{BELOW_PLUGIN} emitter documents plugin compat serve http"),

@@ -80,20 +80,28 @@ class Peer:
 
         :returns: a function that ends the watch; must be called
         """
-        sock = self._handler.socket
-        watcher = gevent.get_hub().loop.io(sock.fileno(), READ)
+        return watch_for_end(self._handler.socket, callback)
 
-        def look() -> None:
-            watcher.stop()
-            if _is_closing(sock):
-                callback()
+    def leave(self) -> Iterable[bytes]:
+        """What the application returns once the socket has been taken over."""
+        return ()
 
-        def end() -> None:
-            watcher.stop()
-            watcher.close()
 
-        watcher.start(look)
-        return end
+def watch_for_end(sock: Any, callback: Callable[[], Any]) -> Callable[[], None]:
+    """See :meth:`Peer.when_gone`."""
+    watcher = gevent.get_hub().loop.io(sock.fileno(), READ)
+
+    def look() -> None:
+        watcher.stop()
+        if _is_closing(sock):
+            callback()
+
+    def end() -> None:
+        watcher.stop()
+        watcher.close()
+
+    watcher.start(look)
+    return end
 
 
 def _is_closing(sock: Any) -> bool:

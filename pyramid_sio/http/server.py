@@ -252,6 +252,8 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
         self.shutdown_timeout = shutdown_timeout
         self.idle_timeout = idle_timeout
         self.complaints = Complaints(logging.getLogger("pyramid_sio.http"))
+        #: False where others listen on the same socket, so that its path is not ours to remove.
+        self.owns_address = True
         #: Requests that are being answered.
         self.answering = 0
         self._stopping = Event()
@@ -337,7 +339,7 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
             gevent.sleep(0.01)
         # What handlers said at the end is still to be sent.
         close_services(max(1.0, deadline - time.monotonic()))
-        if self.family == socket.AF_UNIX:
+        if self.owns_address and self.family == socket.AF_UNIX:
             with contextlib.suppress(OSError):
                 os.unlink(self.address)
 

@@ -143,15 +143,14 @@ class LegacyUpgradeResponse(Response):  # type: ignore[misc]
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         head = self._head("101 Switching Protocols", self.headerlist)
-        self._take_over(environ, head, draft=False)
-        return ()
+        return self._take_over(environ, head, draft=False)
 
     @staticmethod
     def _head(status: str, headers: Iterable[tuple[str, str]]) -> bytes:
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
         return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode("latin-1")
 
-    def _take_over(self, environ: dict[str, Any], head: bytes, *, draft: bool) -> None:
+    def _take_over(self, environ: dict[str, Any], head: bytes, *, draft: bool) -> Iterable[bytes]:
         peer: Peer = environ[ENVIRON_KEY]
         sock, leftover = peer.take_over()
         self._sessions.open_socket(
@@ -162,6 +161,7 @@ class LegacyUpgradeResponse(Response):  # type: ignore[misc]
             leftover=leftover,
             draft=draft,
         )
+        return peer.leave()
 
 
 class DraftResponse(LegacyUpgradeResponse):
@@ -192,5 +192,4 @@ class DraftResponse(LegacyUpgradeResponse):
             response = text(BadRequest.message, BadRequest.status)
             return refuse(response, environ, start_response)
         head = self._head("101 WebSocket Protocol Handshake", self.headerlist)
-        self._take_over(environ, head + proof, draft=True)
-        return ()
+        return self._take_over(environ, head + proof, draft=True)

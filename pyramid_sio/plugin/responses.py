@@ -237,7 +237,7 @@ class UpgradeResponse(Response):  # type: ignore[misc]
         else:
             assert self._handshake is not None
             self._engine.open_websocket(self._handshake, sock, self._asked, **options)
-        return ()
+        return peer.leave()
 
 
 def close_connection(response: Response, environ: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 from websockets.http11 import Request as UpgradeRequest
 from websockets.server import ServerProtocol
 
+from pyramid_sio.engine.guest import find_guest
 from pyramid_sio.engine.peer import ENVIRON_KEY
 from pyramid_sio.errors import (
     BadRequest,
@@ -75,6 +76,8 @@ class EndpointView:
 
     def __call__(self, context: Any, request: Request) -> Response:
         endpoint = self._endpoint
+        if ENVIRON_KEY not in request.environ:
+            find_guest(request.environ)
         if not endpoint.engine.has_thread:
             endpoint.find_thread(request.environ)
         upgrade = request.environ.get("HTTP_UPGRADE", "").lower() == "websocket"
