@@ -43,6 +43,21 @@ if TYPE_CHECKING:
         SioAdapterUp as SioAdapterUp,
     )
     from pyramid_sio.events import (
+        SioConnected as SioConnected,
+    )
+    from pyramid_sio.events import (
+        SioConnectRefused as SioConnectRefused,
+    )
+    from pyramid_sio.events import (
+        SioDisconnected as SioDisconnected,
+    )
+    from pyramid_sio.events import (
+        SioEvent as SioEvent,
+    )
+    from pyramid_sio.events import (
+        SioEventFailed as SioEventFailed,
+    )
+    from pyramid_sio.events import (
         SioNamespaceCreated as SioNamespaceCreated,
     )
     from pyramid_sio.plugin import get_sio as get_sio
@@ -62,6 +77,11 @@ _HOMES = {
     "SioAdapterDown": "events",
     "SioAdapterUp": "events",
     "SioError": "errors",
+    "SioConnectRefused": "events",
+    "SioConnected": "events",
+    "SioDisconnected": "events",
+    "SioEvent": "events",
+    "SioEventFailed": "events",
     "SioNamespaceCreated": "events",
     "Namespace": "sockets.namespace",
     "get_sio": "plugin",

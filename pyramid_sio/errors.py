@@ -30,6 +30,8 @@ class DisconnectReason(StrEnum):
     SLOW_CLIENT = "slow client"
     #: The client went on sending more than a limit allows (no counterpart either).
     RATE_LIMITED = "rate limited"
+    #: Its user may not be here any more (no counterpart either).
+    PERMISSION_REVOKED = "permission revoked"
 
 
 class SioError(Exception):
@@ -151,7 +153,7 @@ class EventError(SioError):
     """An event that cannot be handled: nobody listens, or the arguments don't fit."""
 
     @property
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> Any:
         """The acknowledgement its sender gets."""
         return {"error": str(self)}
 
@@ -183,7 +185,7 @@ class ArgumentError(EventError):
         return {"argument": self.argument, "path": self.path}
 
     @property
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> Any:
         return {"error": str(self), **self.place}
 
     @property
@@ -213,6 +215,37 @@ class RateLimited(EventError):
     @property
     def complaint(self) -> str:
         return self.rate if self.event is None else f"{self.rate} of {self.event!r}"
+
+
+class ShapedError(EventError):
+    """Something went wrong, and the application has said what the client is told about it.
+
+    :param answer: the acknowledgement: of a refused connect, its message and data
+    :param original: what was raised
+    :param failed: True if it is a fault of the application, for the log; False for a refusal
+    """
+
+    def __init__(self, answer: Any, original: BaseException, *, failed: bool) -> None:
+        told = answer.get("error", answer.get("message")) if isinstance(answer, dict) else answer
+        super().__init__(told if isinstance(told, str) else "refused")
+        self.original = original
+        self.failed = failed
+        self._answer = answer
+
+    @property
+    def answer(self) -> Any:
+        return self._answer
+
+    @property
+    def refusal(self) -> ConnectRefused:
+        """The same, for a client that wanted in."""
+        plain = self._answer == {"error": str(self)} or self._answer == str(self)
+        return ConnectRefused(str(self), None if plain else self._answer)
+
+    @property
+    def complaint(self) -> str:
+        # What the client is told may quote what it sent.
+        return type(self.original).__name__
 
 
 class AdapterError(SioError):

@@ -54,3 +54,71 @@ class SioNamespaceCreated:
 
     def __repr__(self) -> str:
         return f"<SioNamespaceCreated {self.nsp.name}>"
+
+
+class SioEvent:
+    """Something happened to a client; the base of what follows, to subscribe to all of it.
+
+    Subscribers run in the client's greenlet, so they may wait; its events wait with them. What
+    they raise is logged. Each event is handled in a transaction of its own, as handlers are.
+
+    :ivar socket: the client's instance of the namespace's class
+    :ivar registry: the application's registry
+    """
+
+    def __init__(self, socket: Any, registry: Any) -> None:
+        self.socket = socket
+        self.registry = registry
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.socket!r}>"
+
+    @property
+    def request(self) -> Any:
+        """A request of the client, as ``self.request`` in a handler."""
+        return self.socket.request
+
+    @property
+    def namespace(self) -> str:
+        """The namespace's name."""
+        name: str = self.socket.nsp.name
+        return name
+
+
+class SioConnected(SioEvent):
+    """A client has entered a namespace, and has been told so."""
+
+
+class SioConnectRefused(SioEvent):
+    """A client wanted to enter a namespace that there is, and may not.
+
+    :ivar error: why: a ``ConnectRefused``, an ``HTTPForbidden``, or what else was raised
+    """
+
+    def __init__(self, socket: Any, registry: Any, error: Exception) -> None:
+        super().__init__(socket, registry)
+        self.error = error
+
+
+class SioDisconnected(SioEvent):
+    """A client has left a namespace; its ``on_disconnect`` has been called.
+
+    :ivar reason: as ``on_disconnect`` gets it
+    """
+
+    def __init__(self, socket: Any, registry: Any, reason: str) -> None:
+        super().__init__(socket, registry)
+        self.reason = reason
+
+
+class SioEventFailed(SioEvent):
+    """An event of a client was refused, or its handler failed; ``on_error`` has been called.
+
+    :ivar event: the event's name
+    :ivar error: what was raised
+    """
+
+    def __init__(self, socket: Any, registry: Any, event: str | int, error: Exception) -> None:
+        super().__init__(socket, registry)
+        self.event = event
+        self.error = error

@@ -173,14 +173,33 @@ class IInvoker(Protocol):
     def request_of(self, socket: Any) -> Any:
         """The request the application sees in ``socket.request``."""
 
+    def enclose(self, socket: Any, func: Callable[..., Any], args: Iterable[Any]) -> Any:
+        """The same as an event of its own: with a transaction, say, if the application has them.
+
+        :raises ShapedError: it failed, and the application has said what the client is told
+        """
+
+    def settle(self, definition: Any) -> None:
+        """Configuration is complete: see once which of its handlers need more than a call."""
+
     def admit(self, socket: Any) -> None:
-        """:raises ConnectRefused: this client's user may not enter the namespace"""
+        """:raises Exception: this client's user may not enter the namespace"""
+
+    def check_rooms(self, socket: Any, rooms: Iterable[str]) -> None:
+        """:raises Exception: this client's user may not enter one of the rooms"""
+
+    def shape(self, socket: Any, error: Exception) -> Exception:
+        """What the application wants told about an error, as ``ShapedError``; or the error."""
+
+    def tell(self, socket: Any, what: str, *facts: Any) -> None:
+        """Let the application know what happened to a client; may wait, does not raise.
+
+        :param what: ``connected``, ``refused`` with an error, ``disconnected`` with a reason,
+            or ``failed`` with an event's name and an error
+        """
 
     def user_of(self, socket: Any) -> Any:
         """Who the client's opening request came from, or None: something hashable."""
-
-    def may(self, socket: Any, permission: str) -> bool:
-        """Does this client's user have a permission, on the namespace's context?"""
 
 
 class IObserver(Protocol):

@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 import pytest
 
-from pyramid_sio.errors import ConnectRefused, DisconnectReason
+from pyramid_sio.errors import ConnectRefused, DisconnectReason, EventError, ShapedError
 from pyramid_sio.interfaces import IEngineHandler
 from pyramid_sio.protocol.packets import Message
 from tests.support import PATIENCE
@@ -229,6 +229,10 @@ class FakeInvoker:
         self.user: Any = None
         #: Why nobody is admitted; None: everybody is.
         self.refusal: ConnectRefused | None = None
+        #: What is made of errors; None: nothing.
+        self.shaped: ShapedError | None = None
+        #: What the application was told.
+        self.told: list[tuple[Any, ...]] = []
 
     def invoke(self, socket: Any, func: Callable[..., Any], args: Iterable[Any]) -> Any:
         self.calls.append((socket, func.__name__))
@@ -236,6 +240,32 @@ class FakeInvoker:
 
     def request_of(self, socket: Any) -> str:
         return f"a request of {socket.sid}"
+
+    def enclose(self, socket: Any, func: Callable[..., Any], args: Iterable[Any]) -> Any:
+        return self.invoke(socket, func, args)
+
+    def settle(self, definition: Any) -> None:
+        definition.settle(lambda handler: self._guarded(handler) if handler.permission else handler)
+
+    def _guarded(self, handler: Any) -> Any:
+        def around(socket: Any, data: list[Any]) -> Any:
+            if not self.may(socket, handler.permission):
+                raise EventError("Forbidden")
+            return self.invoke(socket, handler.func, (socket, *data[1:]))
+
+        return handler._replace(around=around)
+
+    def shape(self, socket: Any, error: Exception) -> Exception:
+        return self.shaped or error
+
+    def tell(self, socket: Any, what: str, *facts: Any) -> None:
+        # An error would keep alive what it passed through.
+        plain = (repr(fact) if isinstance(fact, Exception) else fact for fact in facts)
+        self.told.append((what, *plain))
+
+    def check_rooms(self, socket: Any, rooms: Iterable[str]) -> None:
+        if not self.permissions.issuperset(rooms):
+            raise EventError("Forbidden")
 
     def admit(self, socket: Any) -> None:
         if self.refusal is not None:

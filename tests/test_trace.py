@@ -26,9 +26,11 @@ from pyramid_sio.engine.session import Session
 from pyramid_sio.engine.transports.websocket import WebSocketTransport
 from pyramid_sio.errors import DisconnectReason
 from pyramid_sio.interfaces import IEndpoint
-from pyramid_sio.plugin.context import Frame, Invoker
+from pyramid_sio.plugin.context import Invoker
 from pyramid_sio.plugin.endpoint import Endpoint
+from pyramid_sio.plugin.frames import Frame
 from pyramid_sio.plugin.handshake import Handshake
+from pyramid_sio.plugin.security import Security
 from pyramid_sio.protocol.frames import FrameReader
 from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
 from pyramid_sio.protocol.socket_v5 import Encoder
@@ -162,7 +164,10 @@ def test_an_event_and_its_acknowledgement(
     # The queue: from here on it runs in a greenlet of the dispatcher, which may wait.
     trace.spy(Client, "_run_event", "engine/dispatcher runs it in", lambda *args: dispatcher())
     trace.spy(
-        Invoker, "may", "plugin/context checks", lambda invoker, socket, permission: permission
+        Security,
+        "check",
+        "plugin/security checks",
+        lambda security, request, permission, context: permission,
     )
     trace.spy(
         Invoker,
@@ -171,7 +176,7 @@ def test_an_event_and_its_acknowledgement(
         lambda invoker, socket, func, args: func.__name__,
     )
     trace.spy(
-        Frame, "__missing__", "plugin/context makes", lambda frame, key: f"a {key}, when asked for"
+        Frame, "__missing__", "plugin/frames makes", lambda frame, key: f"a {key}, when asked for"
     )
     # Out.
     trace.spy(Encoder, "encode_ack", "protocol/socket_v5 encodes", lambda encoder, *args: args)
@@ -196,12 +201,10 @@ def test_an_event_and_its_acknowledgement(
             (Client._run_event.__qualname__, "/chat", ["message", "hello"], 7),
         ),
         ("engine/dispatcher runs it in", "_Worker"),
-        ("plugin/context checks", "write"),
-        ("plugin/context calls", "_may"),
-        ("plugin/context makes", "a request, when asked for"),
-        ("plugin/context calls", "say"),
+        ("plugin/context calls", "_handle"),
+        ("plugin/frames makes", "a request, when asked for"),
+        ("plugin/security checks", "write"),
         ("the handler", ("Chat", "hello")),
-        ("plugin/context makes", "a request, when asked for"),
         ("its user", "ada"),
         ("its request is the current one", True),
         ("its greenlet", "_Worker"),

@@ -137,7 +137,7 @@ class MemoryAdapter:
     def join(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None:
         """Make everybody selected join rooms."""
         for socket in self.select(target):
-            socket.join(*rooms)
+            socket.place(rooms)
 
     def leave(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None:
         """Make everybody selected leave rooms."""

@@ -15,8 +15,8 @@ from pyramid_sio.compat.managed import Managed
 from pyramid_sio.compat.namespace import BaseNamespace, Packet
 from pyramid_sio.compat.virtual import Registry, Socket
 from pyramid_sio.errors import ConnectRefused, EventError
-from pyramid_sio.plugin.context import make_request
-from pyramid_sio.sockets.client import INVALID
+from pyramid_sio.plugin.frames import make_request
+from pyramid_sio.sockets.entering import INVALID
 from pyramid_sio.sockets.namespace import Namespace
 from pyramid_sio.sockets.taps import Taps
 

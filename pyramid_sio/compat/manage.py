@@ -31,6 +31,7 @@ from pyramid_sio.plugin.endpoint import Endpoint
 from pyramid_sio.plugin.handshake import ATTACHED_KEY
 from pyramid_sio.plugin.settings import PREFIX
 from pyramid_sio.plugin.views import EndpointView
+from pyramid_sio.sockets.handlers import unguarded
 from pyramid_sio.sockets.server import Definition, SioServer, normalise
 
 if TYPE_CHECKING:
@@ -79,11 +80,23 @@ class ManagedInvoker:
         """Whom Pyramid's security policy sees; other frameworks are not asked."""
         return getattr(self.request_of(socket), "authenticated_userid", None)
 
-    def may(self, socket: Any, permission: str) -> bool:
-        """Old code asks for no permissions; new middleware may."""
-        request = self.request_of(socket)
-        ask = getattr(request, "has_permission", None)
-        return ask is not None and bool(ask(permission))
+    def enclose(self, socket: Any, func: Callable[..., Any], args: Iterable[Any]) -> Any:
+        """The same as :meth:`invoke`: the view's transaction ended with the view."""
+        return self.invoke(socket, func, args)
+
+    def settle(self, definition: Definition) -> None:
+        """Nothing is around handlers; old code asks for no permissions."""
+        definition.settle(unguarded)
+
+    def check_rooms(self, socket: Any, rooms: Iterable[str]) -> None:
+        """Everybody may enter every room."""
+
+    def shape(self, socket: Any, error: Exception) -> Exception:
+        """Errors are as they are."""
+        return error
+
+    def tell(self, socket: Any, what: str, *facts: Any) -> None:
+        """Nobody listens."""
 
 
 class Site:

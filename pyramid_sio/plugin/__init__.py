@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyramid.config import Configurator
 
-ROUTE_NAME = "pyramid_sio"
-
 
 def includeme(config: Configurator) -> None:
     """Add the endpoint, ``request.sio``, and directives that begin with ``add_sio_``.
@@ -17,41 +15,25 @@ def includeme(config: Configurator) -> None:
 
     :raises ConfigurationError: one of the ``sio.*`` settings is wrong
     """
-    from pyramid.events import ApplicationCreated
-    from pyramid.security import NO_PERMISSION_REQUIRED
-
     from pyramid_sio.interfaces import IEndpoint
-    from pyramid_sio.plugin.directives import add_sio_namespace, add_sio_request_hook
+    from pyramid_sio.plugin import derivers, directives, notices, routes
     from pyramid_sio.plugin.endpoint import Endpoint
-    from pyramid_sio.plugin.views import EndpointView
 
     if config.registry.queryUtility(IEndpoint) is not None:
         return
     endpoint = Endpoint(config.registry, config.get_settings())
     config.registry.registerUtility(endpoint, IEndpoint)
-    config.add_directive("add_sio_namespace", add_sio_namespace)
-    config.add_directive("add_sio_request_hook", add_sio_request_hook)
-    if endpoint.admin is not None:
-        from pyramid_sio.admin.console import console_class
-
-        config.add_sio_namespace(
-            endpoint.admin.settings.namespace,
-            console_class(endpoint.admin),
-            # It has a login of its own.
-            permission=NO_PERMISSION_REQUIRED,
-        )
+    config.add_directive("add_sio_endpoint", routes.add_sio_endpoint)
+    config.add_directive("add_sio_namespace", directives.add_sio_namespace)
+    config.add_directive("add_sio_request_hook", directives.add_sio_request_hook)
+    config.add_directive("add_sio_predicate", derivers.add_sio_predicate)
+    config.add_directive("add_sio_deriver", derivers.add_sio_deriver)
+    for name, factory in derivers.STANDARD_PREDICATES:
+        config.add_sio_predicate(name, factory)
+    config.add_subscriber_predicate("sio_namespace", notices.SocketNamespacePredicate)
+    config.add_subscriber_predicate("sio_event", notices.SocketEventPredicate)
     config.add_request_method(_SioOfRequest(), "sio")
-    routes = {ROUTE_NAME: endpoint.path + "*subpath"}
-    if not endpoint.add_trailing_slash:
-        routes[f"{ROUTE_NAME}.bare"] = endpoint.path[:-1]
-    view = EndpointView(endpoint)
-    for name, pattern in routes.items():
-        config.add_route(name, pattern)
-        # The namespace's own permission and our own check of the origin take their place here.
-        config.add_view(
-            view, route_name=name, permission=NO_PERMISSION_REQUIRED, require_csrf=False
-        )
-    config.add_subscriber(lambda event: endpoint.announce(), ApplicationCreated)
+    routes.serve(config, endpoint)
 
 
 class _SioOfRequest:
@@ -69,15 +51,19 @@ class _SioOfRequest:
         return self if request is None else get_sio(request.registry)
 
 
-def get_sio(registry: Any) -> Any:
+def get_sio(registry: Any, endpoint: str = "") -> Any:
     """The Socket.IO server of an application, for code that has no request.
 
     :param registry: ``request.registry``, ``config.registry`` or ``app.registry``
-    :raises LookupError: the application does not include ``pyramid_sio``
+    :param endpoint: the name of ``config.add_sio_endpoint``; empty: the application's own
+    :raises LookupError: the application does not include ``pyramid_sio``, or has no endpoint of
+        that name
     """
     from pyramid_sio.interfaces import IEndpoint
 
-    endpoint = registry.queryUtility(IEndpoint)
-    if endpoint is None:
+    found = registry.queryUtility(IEndpoint, name=endpoint)
+    if found is None and endpoint:
+        raise LookupError(f"this application has no Socket.IO endpoint {endpoint!r}")
+    if found is None:
         raise LookupError("this application does not include pyramid_sio")
-    return endpoint.sio
+    return found.sio

@@ -1,76 +1,31 @@
-"""Around each handler: Pyramid's request and its thread-locals, made only if asked for.
+"""Around each handler: a frame for Pyramid, and what the application has besides.
 
 Upstream: ``sockets.client`` calls :meth:`Invoker.invoke`. Downstream: the application.
-
-While a handler runs, ``get_current_request()`` in its greenlet answers with a request made
-from the handshake. Making one costs as much as a page view, so it is made when somebody
-looks: what is pushed on Pyramid's stack is a dict that knows how.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import gevent
 from greenlet import getcurrent
-from pyramid.interfaces import IDefaultPermission, IRequestFactory, IRootFactory
-from pyramid.request import Request, apply_request_extensions
-from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.threadlocal import manager
-from pyramid.traversal import DefaultRootFactory
 
-from pyramid_sio.errors import ConnectRefused
+from pyramid_sio.errors import SioError
+from pyramid_sio.plugin.answers import shape
+from pyramid_sio.plugin.frames import Frame, current_request, frame_of, make_request
+from pyramid_sio.plugin.notices import Notices
+from pyramid_sio.plugin.security import GuardedDefinition, Security
+from pyramid_sio.plugin.surroundings import Surroundings
+from pyramid_sio.sockets.handlers import unguarded
 
 if TYPE_CHECKING:
     from pyramid.registry import Registry
 
     from pyramid_sio.sockets.namespace import Namespace
-
-
-class Frame(dict[str, Any]):
-    """What Pyramid's thread-local stack holds while a handler runs."""
-
-    __slots__ = ("made", "socket")
-
-    def __init__(self, registry: Registry) -> None:
-        self["registry"] = registry
-        #: Whose handler runs; None between two events.
-        self.socket: Namespace | None = None
-        #: The request, once somebody asked for it.
-        self.made: Any = None
-
-    def __missing__(self, key: str) -> Any:
-        if key != "request":
-            raise KeyError(key)
-        if self.socket is None:
-            return None
-        self.made = self["request"] = make_request(self["registry"], self.socket)
-        return self.made
-
-    def finish(self) -> None:
-        """The handler has ended: run what its request wants to have run, and forget it."""
-        try:
-            self.made._process_finished_callbacks()
-        finally:
-            self.made = None
-            del self["request"]
-
-
-def make_request(registry: Registry, socket: Namespace) -> Request:
-    """A request like the one ``socket``'s connection was opened with.
-
-    Request methods and properties of the application work on it; no tween has seen it.
-    """
-    factory = registry.queryUtility(IRequestFactory, default=Request)
-    request = factory(socket.handshake.environ())
-    request.registry = registry
-    request.matchdict = dict(socket.matchdict)
-    request.matched_route = None
-    if socket.context is not None:
-        request.context = socket.context
-    apply_request_extensions(request)
-    return request
+    from pyramid_sio.sockets.server import Definition
 
 
 class Invoker:
@@ -78,6 +33,13 @@ class Invoker:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
+        self.security = Security(registry)
+        self._notices = Notices(registry)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What the application has around its requests; known when it has been configured."""
+        return Surroundings(self.registry)
 
     def invoke(self, socket: Namespace, func: Callable[..., Any], args: Iterable[Any]) -> Any:
         """``func(*args)``; whatever it raises goes through, after finished callbacks ran.
@@ -126,51 +88,70 @@ class Invoker:
             finally:
                 manager.pop()
 
+    def enclose(self, socket: Namespace, func: Callable[..., Any], args: Iterable[Any]) -> Any:
+        """The same as an event of its own: in a transaction, if the application has them.
+
+        Inside of a handler of the same client it is part of that; in what another client, or
+        a view, has going on, it takes part in that transaction.
+
+        :raises ShapedError: it failed, and an exception view has answered
+        """
+        if frame_of(socket) is not None:
+            return func(*args)
+        surroundings = self.surroundings
+        if not surroundings.needed or not getattr(socket.nsp.definition, "transaction", True):
+            return self.invoke(socket, func, args)
+        outer = current_request()
+        inner = surroundings.run if outer is None else surroundings.run_within
+        return self.invoke(socket, inner, (outer, socket, func, args)[outer is None :])
+
     def request_of(self, socket: Namespace) -> Any:
         """The request of the handler that runs; outside of handlers, a new one."""
-        for frame in reversed(manager.stack):
-            if isinstance(frame, Frame) and frame.socket is socket:
-                return frame["request"]
-        return make_request(self.registry, socket)
+        frame = frame_of(socket)
+        return make_request(self.registry, socket) if frame is None else frame["request"]
+
+    def settle(self, definition: Definition) -> None:
+        """Configuration is complete: see what is around a namespace's handlers."""
+        if isinstance(definition, GuardedDefinition) and definition.arrange is not None:
+            definition.settle(definition.arrange(self))
+        else:
+            definition.settle(unguarded)
 
     def admit(self, socket: Namespace) -> None:
-        """Give the connection its context and check the namespace's permission.
+        """Give a client its context, and see if its user may enter.
 
-        :raises ConnectRefused: its user does not have it
+        :raises ConnectRefused: there is no such namespace for this client
+        :raises HTTPForbidden: its user lacks a permission
         """
         definition = socket.nsp.definition
-        permission = definition.permission
-        if permission is None:
-            permission = self.registry.queryUtility(IDefaultPermission)
-        if permission == NO_PERMISSION_REQUIRED:
-            permission = None
-        if permission is not None or definition.factory is not None:
-            self.invoke(socket, self._admit, (socket, definition.factory, permission))
+        if isinstance(definition, GuardedDefinition):
+            self.security.admit(socket, definition)
+            if socket.recovered and self.security.forbidden_rooms(socket):
+                # What it missed may be from there, so it comes back as somebody new.
+                socket.recovered = False
 
-    def _admit(self, socket: Namespace, factory: Any, permission: str | None) -> None:
-        self._give_context(socket, factory)
-        if permission is not None and not self._may(socket, permission):
-            raise ConnectRefused("Forbidden")
+    def check_rooms(self, socket: Namespace, rooms: Iterable[str]) -> None:
+        """:raises HTTPForbidden: the client's user may not enter one of the rooms"""
+        self.security.check_rooms(socket, rooms)
 
-    def _give_context(self, socket: Namespace, factory: Any) -> None:
-        factory = factory or self.registry.queryUtility(IRootFactory, default=DefaultRootFactory)
-        request = socket.request
-        socket.context = request.context = factory(request)
+    def shape(self, socket: Namespace, error: Exception) -> Exception:
+        """What exception views make of an error, as ``ShapedError``; or the error."""
+        if isinstance(error, SioError):
+            return error
+        return self.invoke(socket, self._shape, (socket, error))  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _shape(socket: Namespace, error: Exception) -> Exception:
+        return shape(socket.request, error)
+
+    def tell(self, socket: Namespace, what: str, *facts: Any) -> None:
+        """Notify the application's subscribers, if there are any."""
+        self._notices.tell(self, socket, what, facts)
 
     def user_of(self, socket: Namespace) -> Any:
         """Whom the security policy sees in the request the connection was opened with."""
-        return self.invoke(socket, self._user_of, (socket,))
+        return self.enclose(socket, self._user_of, (socket,))
 
     @staticmethod
     def _user_of(socket: Namespace) -> Any:
         return socket.request.authenticated_userid
-
-    def may(self, socket: Namespace, permission: str) -> bool:
-        """Does the connection's user have a permission, on the namespace's context?"""
-        return bool(self.invoke(socket, self._may, (socket, permission)))
-
-    def _may(self, socket: Namespace, permission: str) -> Any:
-        if socket.context is None:
-            # The namespace has no permission of its own, so that nobody needed one.
-            self._give_context(socket, None)
-        return socket.request.has_permission(permission, socket.context)

@@ -26,6 +26,14 @@ class sio_namespace:  # noqa: N801 - a decorator, named like Pyramid's own
         default permission, if it has one; ``NO_PERMISSION_REQUIRED``: nothing
     :param factory: makes the context that permissions are checked on, from a request; None:
         the application's root factory
+    :param traverse: where below that the context is, as for routes: ``'/docs/{id}'``
+    :param room_factory: makes the resource that a room is, from a request and the room's name;
+        clients join only rooms on whose resource they have ``room_permission``
+    :param room_permission: what a client's user must have to join a room
+    :param transaction: False: none is begun for what happens in this namespace
+    :param endpoint: the name of ``config.add_sio_endpoint``
+    :param predicates: what else must be true for a client to find the namespace, such as
+        ``context``, ``header``, ``is_authenticated``, or those of ``config.add_sio_predicate``
     """
 
     venusian = venusian
@@ -36,11 +44,26 @@ class sio_namespace:  # noqa: N801 - a decorator, named like Pyramid's own
         *,
         permission: str | None = None,
         factory: Callable[[Any], Any] | str | None = None,
+        traverse: str | None = None,
+        room_factory: Callable[[Any, str], Any] | str | None = None,
+        room_permission: str = "join",
+        transaction: bool = True,
+        endpoint: str = "",
         _depth: int = 0,
         _category: str = "pyramid",
+        **predicates: Any,
     ) -> None:
         self._path = path
-        self._options = {"permission": permission, "factory": factory}
+        self._options = {
+            "permission": permission,
+            "factory": factory,
+            "traverse": traverse,
+            "room_factory": room_factory,
+            "room_permission": room_permission,
+            "transaction": transaction,
+            "endpoint": endpoint,
+            **predicates,
+        }
         self._depth = _depth
         self._category = _category
 

@@ -6,9 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pyramid.exceptions import ConfigurationError
+from pyramid.predicates import TraversePredicate
+from pyramid.security import NO_PERMISSION_REQUIRED
 
 from pyramid_sio.interfaces import IEndpoint
+from pyramid_sio.plugin.derivers import make_plan, make_predicates
 from pyramid_sio.plugin.patterns import Path, parse_path
+from pyramid_sio.plugin.pipeline import arrange
+from pyramid_sio.plugin.security import GuardedDefinition
 from pyramid_sio.sockets.handlers import Handler
 from pyramid_sio.sockets.namespace import Namespace
 from pyramid_sio.sockets.server import Definition
@@ -30,6 +35,12 @@ def add_sio_namespace(
     *,
     permission: str | None = None,
     factory: Callable[[Any], Any] | str | None = None,
+    traverse: str | None = None,
+    room_factory: Callable[[Any, str], Any] | str | None = None,
+    room_permission: str = "join",
+    transaction: bool = True,
+    endpoint: str = "",
+    **predicates: Any,
 ) -> None:
     """Serve a namespace with a class; the same as ``@sio_namespace`` without scanning.
 
@@ -38,50 +49,89 @@ def add_sio_namespace(
     :param path: ``'/chat'``; ``'/'`` is the main namespace; a pattern, a regex or a function
         for many: see ``plugin.patterns``
     :param cls: derived from ``Namespace``, or its dotted name
-    :param permission: see ``sio_namespace``
-    :param factory: see ``sio_namespace``
-    :raises ConfigurationError: the class cannot serve a namespace
+
+    The others are those of ``sio_namespace``.
+
+    :raises ConfigurationError: the class cannot serve a namespace, there is no such endpoint,
+        or a predicate is unknown
     """
+    definition = _read(
+        config,
+        path,
+        cls,
+        permission=permission,
+        factory=config.maybe_dotted(factory),
+        traverse=None if traverse is None else TraversePredicate(traverse, config),
+        guards_rooms=room_factory is not None,
+        room_factory=config.maybe_dotted(room_factory),
+        room_permission=room_permission,
+        transaction=transaction,
+    )
+
+    def register() -> None:
+        found = config.registry.queryUtility(IEndpoint, name=endpoint)
+        if found is None:
+            first = f"add_sio_endpoint({endpoint!r}, ...)" if endpoint else "include('pyramid_sio')"
+            raise ConfigurationError(f"add_sio_namespace needs config.{first} first")
+        _, made = make_predicates(config, definition.path, predicates)
+        plans = {
+            handler.func: make_plan(config, definition.path, handler)
+            for handler in definition.table
+        }
+        definition.guard(made, lambda invoker: arrange(invoker, definition, plans))
+        found.sio.define(definition)
+
+    discriminator = ("pyramid_sio namespace", endpoint, definition.path)
+    intr = _namespace_introspectable(config, definition, endpoint)
+    intr["predicates"] = predicates
+    introspectables = [*_permission_introspectables(config, intr, permission), intr]
+    for handler in definition.table:
+        introspectables += _event_introspectables(config, definition, handler, intr)
+    config.action(discriminator, register, introspectables=introspectables)
+
+
+def _read(config: Configurator, path: Path, cls: Any, **options: Any) -> GuardedDefinition:
     cls = config.maybe_dotted(cls)
     if not (isinstance(cls, type) and issubclass(cls, Namespace)):
         raise ConfigurationError(f"{cls!r} is not derived from pyramid_sio.Namespace")
     title, match = parse_path(path)
     try:
-        definition = Definition(title, cls, permission, config.maybe_dotted(factory), match)
+        return GuardedDefinition(title, cls, match=match, **options)
     except TypeError as exc:
         raise ConfigurationError(str(exc)) from None
 
-    def register() -> None:
-        endpoint = config.registry.queryUtility(IEndpoint)
-        if endpoint is None:
-            raise ConfigurationError("add_sio_namespace needs config.include('pyramid_sio') first")
-        endpoint.sio.define(definition)
 
-    discriminator = ("pyramid_sio namespace", definition.path)
-    intr = config.introspectable(CATEGORY, definition.path, definition.path, "Socket.IO namespace")
+def _namespace_introspectable(
+    config: Configurator, definition: GuardedDefinition, endpoint: str
+) -> Any:
+    key = f"{endpoint} {definition.path}".strip()
+    intr = config.introspectable(CATEGORY, key, key, "Socket.IO namespace")
     intr["path"] = definition.path
-    intr["class"] = cls
+    intr["class"] = definition.cls
     intr["definition"] = definition
-    intr["permission"] = permission
+    intr["permission"] = definition.permission
     intr["factory"] = definition.factory
-    introspectables = [*_permission_introspectables(config, intr, permission), intr]
-    for handler in definition.table:
-        introspectables += _event_introspectables(config, definition, handler)
-    config.action(discriminator, register, introspectables=introspectables)
+    intr["traverse"] = None if definition.traverse is None else definition.traverse.val
+    intr["room_factory"] = definition.room_factory
+    intr["transaction"] = definition.transaction
+    intr["endpoint"] = endpoint
+    return intr
 
 
 def _event_introspectables(
-    config: Configurator, definition: Definition, handler: Handler
+    config: Configurator, definition: Definition, handler: Handler, namespace: Any
 ) -> list[Any]:
-    title = f"{definition.path} {handler.event}"
-    intr = config.introspectable(
-        EVENTS_CATEGORY, (definition.path, handler.event), title, "Socket.IO event"
-    )
+    title = f"{namespace.title} {handler.event}"
+    # Several methods may handle one event.
+    key = (namespace.title, handler.event, handler.func.__qualname__)
+    intr = config.introspectable(EVENTS_CATEGORY, key, title, "Socket.IO event")
+    intr["namespace"] = definition.path
     intr["event"] = handler.event
     intr["handler"] = handler.func
     intr["permission"] = handler.permission
     intr["ordered"] = handler.ordered
-    intr.relate(CATEGORY, definition.path)
+    intr["options"] = dict(handler.options)
+    intr.relate(CATEGORY, namespace.discriminator)
     return [*_permission_introspectables(config, intr, handler.permission), intr]
 
 
@@ -89,7 +139,7 @@ def _permission_introspectables(
     config: Configurator, owner: Any, permission: str | None
 ) -> list[Any]:
     """The permission, as views declare theirs; it has to be registered before its owner."""
-    if permission is None:
+    if permission is None or permission == NO_PERMISSION_REQUIRED:
         return []
     intr = config.introspectable("permissions", permission, permission, "permission")
     intr["value"] = permission

@@ -49,6 +49,7 @@ class Endpoint:
 
     :param settings: the application's settings
     :param invoker: runs the application's code; None: as for an application of Pyramid's
+    :param name: of ``config.add_sio_endpoint``; empty: that of the application
     :raises ConfigurationError: one of the ``sio.*`` settings is wrong
     """
 
@@ -57,25 +58,13 @@ class Endpoint:
         registry: Registry,
         settings: Mapping[str, Any],
         invoker: IInvoker | None = None,
+        *,
+        name: str = "",
     ) -> None:
         self._registry = registry
+        self.name = name
         values = parse_settings(settings)
-        self.path: str = values["path"]
-        self.serve_client: bool = values["serve_client"]
-        self.add_trailing_slash: bool = values["add_trailing_slash"]
-        self.cookie: SessionCookie | None = values["cookie"]
-        self.http_compression: int | None = values["http_compression"]
-        #: Are clients of Socket.IO 0.9 served, and over what?
-        self.legacy: bool = values["legacy"]
-        self.legacy_transports: tuple[str, ...] = values["legacy_transports"]
-        self._policy_server = _policy_server(values["policy_server"])
-        self.per_message_deflate: bool = values["per_message_deflate"]
-        self.allow_request: Callable[[Request], Any] | None = values["allow_request"]
-        #: Called with each request of a client; one may answer by itself.
-        self.request_hooks: list[Callable[[Request], Response | None]] = []
-        #: Of Engine.IO: those that are served.
-        self.revisions: tuple[int, ...] = (4, 3) if values["allow_eio3"] else (4,)
-        self.origins = OriginPolicy(values["cors_origins"])
+        self._read_http(values)
         parser = find_parser(values["parser"], values["json_default"])
         #: The way to other processes; None: there are none.
         self.link = find_link(values, registry, self._in_loop)
@@ -110,6 +99,25 @@ class Endpoint:
         self._threads = Threads(self.sio, self.engine, values)
         #: What the admin UI looks through; None: it is off.
         self.admin = set_up_admin(values, self.sio, self.engine)
+
+    def _read_http(self, values: Mapping[str, Any]) -> None:
+        """What the view wants to know."""
+        self.path: str = values["path"]
+        self.serve_client: bool = values["serve_client"]
+        self.add_trailing_slash: bool = values["add_trailing_slash"]
+        self.cookie: SessionCookie | None = values["cookie"]
+        self.http_compression: int | None = values["http_compression"]
+        #: Are clients of Socket.IO 0.9 served, and over what?
+        self.legacy: bool = values["legacy"]
+        self.legacy_transports: tuple[str, ...] = values["legacy_transports"]
+        self._policy_server = _policy_server(values["policy_server"])
+        self.per_message_deflate: bool = values["per_message_deflate"]
+        self.allow_request: Callable[[Request], Any] | None = values["allow_request"]
+        #: Called with each request of a client; one may answer by itself.
+        self.request_hooks: list[Callable[[Request], Response | None]] = []
+        #: Of Engine.IO: those that are served.
+        self.revisions: tuple[int, ...] = (4, 3) if values["allow_eio3"] else (4,)
+        self.origins = OriginPolicy(values["cors_origins"])
 
     def _in_loop(self, func: Callable[..., None], *args: Any) -> None:
         self.engine.in_loop(func, *args)

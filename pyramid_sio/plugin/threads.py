@@ -26,8 +26,9 @@ from pyramid_sio.engine.seats import Seats
 if TYPE_CHECKING:
     from pyramid_sio.engine.server import EngineServer
     from pyramid_sio.interfaces import IInvoker
+    from pyramid_sio.sockets.handlers import Handler
     from pyramid_sio.sockets.namespace import Namespace
-    from pyramid_sio.sockets.server import SioServer
+    from pyramid_sio.sockets.server import Definition, SioServer
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +69,27 @@ class ThreadedInvoker:
     def user_of(self, socket: Namespace) -> Any:
         return self._apart(self._invoker.user_of, socket)
 
-    def may(self, socket: Namespace, permission: str) -> bool:
-        return bool(self._apart(self._invoker.may, socket, permission))
+    def enclose(self, socket: Namespace, func: Callable[..., Any], args: Iterable[Any]) -> Any:
+        return self._apart(self._invoker.enclose, socket, func, args)
+
+    def settle(self, definition: Definition) -> None:
+        self._invoker.settle(definition)
+        definition.settle(self._arranged)
+
+    def _arranged(self, handler: Handler) -> Handler:
+        around = handler.around
+        if around is None:
+            return handler
+        return handler._replace(around=lambda socket, data: self._apart(around, socket, data))
+
+    def check_rooms(self, socket: Namespace, rooms: Iterable[str]) -> None:
+        self._apart(self._invoker.check_rooms, socket, rooms)
+
+    def shape(self, socket: Namespace, error: Exception) -> Exception:
+        return self._apart(self._invoker.shape, socket, error)  # type: ignore[no-any-return]
+
+    def tell(self, socket: Namespace, what: str, *facts: Any) -> None:
+        self._apart(self._invoker.tell, socket, what, *facts)
 
 
 class Threads:

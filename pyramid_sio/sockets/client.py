@@ -9,31 +9,30 @@ Source: Socket.IO protocol. What differs between its revisions is in ``sockets.g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pyramid_sio.errors import ConnectRefused, DisconnectReason, ProtocolError
-from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
+from pyramid_sio.errors import DisconnectReason, ProtocolError
+from pyramid_sio.protocol.packets import SocketPacket, SocketType
 from pyramid_sio.protocol.socket_v5 import Reassembly
+from pyramid_sio.sockets.entering import Entering
 from pyramid_sio.sockets.handling import Handling
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import ISession
     from pyramid_sio.sockets.generations import Generation
     from pyramid_sio.sockets.namespace import Namespace
+    from pyramid_sio.sockets.nsp import Nsp
     from pyramid_sio.sockets.server import SioServer
 
 #: Namespaces one connection may be in.
 MAX_NAMESPACES = 100
-#: What a client is told whose namespace does not exist.
-INVALID = "Invalid namespace"
 
 _EVENT, _ACK = SocketType.EVENT, SocketType.ACK
 #: Why a client leaves if nothing else is said.
 BY_SERVER = DisconnectReason.SERVER_NAMESPACE_DISCONNECT
 
 
-class Client(Handling):
+class Client(Entering, Handling):
     """One connection, over all its namespaces.
 
     ``on_*`` methods run in the loop and never wait; those that start with an underscore and
@@ -190,66 +189,14 @@ class Client(Handling):
 
     # In the session's greenlet, in order.
 
-    def _connect(self, name: str, auth: dict[str, Any] | None) -> None:
-        try:
-            nsp = self.server.find(name, auth)
-            if nsp is None:
-                raise ConnectRefused(INVALID)
-            sid = self.generation.new_sid(self.session, name)
-            socket = nsp.definition.cls(self, nsp, sid, auth)
-            recovery = self.server.recovery
-            missed = recovery.enter(socket, auth) if recovery is not None else ()
-            if socket.recovered:
-                # What everybody gets from here on is not among what it missed.
-                nsp.add(socket)
-            try:
-                self._enter(socket, auth, missed)
-            except BaseException:
-                socket.detach()
-                self.server.observer.refused(socket)
-                if recovery is not None:
-                    recovery.refuse(socket, lost=not self.session.is_open)
-                raise
-        except ConnectRefused as refusal:
-            self._send_refusal(name, refusal)
-        except Exception as exc:  # noqa: BLE001 - whatever the application raises
-            self.session.complain("on_connect failed", name, exc)
-            self._send_refusal(name, ConnectRefused("Internal server error"))
-        finally:
-            if self._joining is not None:
-                self._joining.discard(name)
-                if not self._joining:
-                    self._joining = None
+    def _new_socket(self, nsp: Nsp, sid: str, auth: dict[str, Any] | None) -> Namespace:
+        return nsp.definition.cls(self, nsp, sid, auth)
 
-    def _enter(
-        self, socket: Namespace, auth: dict[str, Any] | None, missed: Sequence[Message]
-    ) -> None:
-        self.server.observer.entering(socket)
-        recovery = self.server.recovery
-        if recovery is None or not (socket.recovered and recovery.skip_checks):
-            self.server.invoker.admit(socket)
-            for middleware in tuple(socket.nsp.middlewares):
-                self.server.invoker.invoke(socket, middleware, (socket,))
-        if not self.session.is_open:
-            raise ConnectRefused("the client is gone")
-        # Known from here on, so that what everybody gets is kept for it.
-        socket.nsp.add(socket)
-        auth = socket.nsp.definition.table.check_auth(auth)
-        self.server.invoker.invoke(socket, socket.on_connect, (auth,))
-        socket.identify_if_needed()
-        if socket.ended:
-            raise ConnectRefused("disconnected by the server")
-        name = socket.nsp.name
-        self.sockets[name] = socket
-        self._connect_timer_off()
-        self.server.observer.entered(socket)
-        for message in missed:
-            self.session.send(message)
-        self.session.send(self.codec.encode(self.generation.accepted(socket)))
-        socket.admit()
-
-    def _send_refusal(self, name: str, refusal: ConnectRefused) -> None:
-        self.session.send(self.codec.encode(self.generation.refused(name, refusal)))
+    def _has_joined(self, name: str) -> None:
+        if self._joining is not None:
+            self._joining.discard(name)
+            if not self._joining:
+                self._joining = None
 
     # Leaving.
 
@@ -289,7 +236,9 @@ class Client(Handling):
         self.session.submit(self._say_goodbye, socket, reason)
 
     def _say_goodbye(self, socket: Namespace, reason: DisconnectReason) -> None:
-        self.call_hook(socket, socket.on_disconnect, (reason,))
+        if "on_disconnect" in socket.nsp.definition.table.hooks:
+            self.call_hook(socket, socket.on_disconnect, (reason,))
+        self.server.invoker.tell(socket, "disconnected", reason)
         if self.server.recovery is not None:
             self.server.recovery.leave(socket, reason)
 

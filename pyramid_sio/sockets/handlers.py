@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from pyramid_sio.errors import ArgumentError, ConnectRefused
+from pyramid_sio.errors import ArgumentError, ConnectRefused, EventError
 from pyramid_sio.protocol.rates import Rate, parse_rate
 from pyramid_sio.protocol.socket_v5 import RESERVED_EVENTS
 from pyramid_sio.sockets.validation import Arguments, Signature, signature_of
@@ -24,6 +25,8 @@ MARK = "__sio_events__"
 HOOKS = frozenset(("on_connect", "on_disconnect", "on_error"))
 #: Methods of the base class that only look like handlers; nobody may replace them by one.
 TAKEN = frozenset(("on_any", "on_any_outgoing"))
+#: Where the hooks are that do nothing.
+BASE = "pyramid_sio.sockets.namespace"
 CATCH_ALL = "*"
 #: What ``*args`` takes: more than any packet has.
 UNLIMITED = sys.maxsize
@@ -39,16 +42,21 @@ class Mark(NamedTuple):
     permission: str | None
     ordered: bool
     rate: Rate | None
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
 class Handler(NamedTuple):
     """One event's method.
 
     :param rate: how often one connection may send it; None: as often as it likes
+    :param options: more that ``@on`` was told; for ``IInvoker``
     :param least: how many arguments it needs
     :param most: how many it takes
     :param signature: what they are, for documents
     :param arguments: checks them; None: nothing was said about them
+    :param rivals: other methods for the same event; their options decide
+    :param around: called with the client's instance and the event, instead of ``func``; None:
+        ``func`` needs nothing but its arguments
     """
 
     func: Callable[..., Any]
@@ -56,10 +64,13 @@ class Handler(NamedTuple):
     permission: str | None
     ordered: bool
     rate: Rate | None
+    options: Mapping[str, Any]
     least: int
     most: int
     signature: Signature
     arguments: Arguments | None
+    rivals: tuple[Handler, ...] = ()
+    around: Callable[[Any, list[Any]], Any] | None = None
 
     @property
     def expected(self) -> str:
@@ -69,12 +80,28 @@ class Handler(NamedTuple):
         return str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
 
 
+def unguarded(handler: Handler) -> Handler:
+    """For ``Definition.settle`` where nobody can check what a handler demands.
+
+    :raises TypeError: it demands a permission, or other methods handle the same event
+    """
+    if handler.permission is not None or handler.rivals:
+        raise TypeError(f"nobody can tell who may use the handler of {handler.event!r}")
+    return handler
+
+
+def wrong_count(handler: Handler, event: str | int, count: int) -> EventError:
+    """What to raise for an event with ``count`` arguments."""
+    return EventError(f"event {event!r} takes {handler.expected} arguments, not {count}")
+
+
 def on(
     event: str | int,
     *,
     permission: str | None = None,
     ordered: bool = True,
     rate: str | None = None,
+    **options: Any,
 ) -> Callable[[_F], _F]:
     """Mark a method of a namespace class as the handler of an event.
 
@@ -85,6 +112,8 @@ def on(
     :param permission: a permission the client's user must have, on the namespace's context
     :param ordered: False lets this event run beside earlier ones of the same connection
     :param rate: how often one connection may send it: ``'20/s'``, ``'100/m burst 10'``
+    :param options: ``transaction=False``: no transaction; predicates, such as ``context``; what
+        derivers of the application want to know
     :raises ValueError: for a name no client can send, or a rate that is none
     """
     if event in RESERVED_EVENTS:
@@ -93,7 +122,7 @@ def on(
     limit = None if rate is None else parse_rate(rate)
 
     def mark(func: _F) -> _F:
-        marks = (*getattr(func, MARK, ()), Mark(event, permission, ordered, limit))
+        marks = (*getattr(func, MARK, ()), Mark(event, permission, ordered, limit, options))
         setattr(func, MARK, marks)
         return func
 
@@ -113,10 +142,9 @@ class HandlerTable:
         for handler in _handlers_of(cls):
             other = self.by_event.setdefault(handler.event, handler)
             if other.func is not handler.func:
-                raise TypeError(
-                    f"{cls.__qualname__}: {other.func.__name__} and {handler.func.__name__} "
-                    f"both handle the event {handler.event!r}"
-                )
+                self.by_event[handler.event] = _side_by_side(cls, other, handler)
+        #: Hooks that the class has a method of its own for.
+        self.hooks = frozenset(name for name in HOOKS if _owner(cls, name) not in (None, BASE))
         self.catch_all = self.by_event.pop(CATCH_ALL, None)
         connect = getattr(cls, "on_connect", None)
         signature = signature_of(cls, connect, 1) if inspect.isfunction(connect) else None
@@ -126,9 +154,16 @@ class HandlerTable:
         self.has_rates = any(handler.rate is not None for handler in self)
 
     def __iter__(self) -> Iterator[Handler]:
-        yield from self.by_event.values()
+        for handler in (*self.by_event.values(), self.catch_all):
+            if handler is not None:
+                yield handler
+                yield from handler.rivals
+
+    def arrange(self, arranged: Callable[[Handler], Handler]) -> None:
+        """Put what is around each event's handler in its place, before any event comes."""
+        self.by_event = {event: arranged(handler) for event, handler in self.by_event.items()}
         if self.catch_all is not None:
-            yield self.catch_all
+            self.catch_all = arranged(self.catch_all)
 
     def find(self, event: str | int) -> Handler | None:
         """The handler of an event: by its name, then with space and dash as underscore."""
@@ -173,9 +208,27 @@ def _handlers_of(cls: type) -> Iterator[Handler]:
             yield Handler(func, *mark, least, most, signature, arguments)
 
 
+def _side_by_side(cls: type, one: Handler, other: Handler) -> Handler:
+    """Two methods for one event: their options have to tell which is meant.
+
+    :raises TypeError: they cannot
+    """
+    both = f"{cls.__qualname__}: {one.func.__name__} and {other.func.__name__} both handle the"
+    if any(other.options == handler.options for handler in (one, *one.rivals)):
+        raise TypeError(f"{both} event {one.event!r}")
+    if (one.ordered, one.rate) != (other.ordered, other.rate):
+        raise TypeError(f"{both} event {one.event!r}, so ordered and rate have to be the same")
+    return one._replace(rivals=(*one.rivals, other))
+
+
+def _owner(cls: type, name: str) -> str | None:
+    """The module of the class that has a method."""
+    return next((base.__module__ for base in cls.__mro__ if name in vars(base)), None)
+
+
 def _check_not_replaced(cls: type, name: str) -> None:
-    owner = next(base for base in cls.__mro__ if name in vars(base))
-    if not owner.__module__.startswith("pyramid_sio."):
+    owner = _owner(cls, name)
+    if owner is not None and not owner.startswith("pyramid_sio."):
         raise TypeError(
             f"{cls.__qualname__}.{name}: this name is taken; handle the event by a method of "
             f"another name, marked @on({name[3:]!r})"

@@ -10,8 +10,9 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pyramid_sio.errors import EventError
+from pyramid_sio.errors import EventError, ShapedError
 from pyramid_sio.sockets.acks import wrap
+from pyramid_sio.sockets.handlers import wrong_count
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import IEncoder, ISession
@@ -64,43 +65,44 @@ class Handling:
             return
         count = len(data) - 1
         try:
-            if not handler.least <= count <= handler.most:
-                raise EventError(f"event {event!r} takes {handler.expected} arguments, not {count}")
-            if handler.permission is not None:
-                self._check_permission(socket, handler.permission)
-            if handler.arguments is not None:
-                handler.arguments.convert(data)
-            if handler is table.catch_all:
-                data.insert(0, socket)
+            if handler.around is not None:
+                result = handler.around(socket, data)
             else:
-                data[0] = socket
-            result = self.server.invoker.invoke(socket, handler.func, data)
+                if not handler.least <= count <= handler.most:
+                    raise wrong_count(handler, event, count)
+                if handler.arguments is not None:
+                    handler.arguments.convert(data)
+                if handler is table.catch_all:
+                    data.insert(0, socket)
+                else:
+                    data[0] = socket
+                result = self.server.invoker.invoke(socket, handler.func, data)
             if id is not None:
                 socket.out.send(self.codec.encode_ack(name, wrap(result), id))
         except Exception as exc:  # noqa: BLE001 - whatever the application raises
             self._event_failed(socket, event, exc, id)
 
-    def _check_permission(self, socket: Namespace, permission: str) -> None:
-        """:raises EventError: the client's user does not have it"""
-        if not self.server.invoker.may(socket, permission):
-            raise EventError("Forbidden")
-
     def _event_failed(
         self, socket: Namespace, event: str | int, exc: Exception, id: int | None
     ) -> None:
-        if isinstance(exc, EventError):
-            self.session.complain("event refused", exc.complaint)
-            if id is not None:
-                socket.out.send(self.codec.encode_ack(socket.nsp.name, (exc.answer,), id))
+        invoker = self.server.invoker
+        error = exc if isinstance(exc, EventError) else invoker.shape(socket, exc)
+        original = error.original if isinstance(error, ShapedError) else error
+        if isinstance(error, EventError) and id is not None:
+            socket.out.send(self.codec.encode_ack(socket.nsp.name, wrap(error.answer), id))
+        if isinstance(error, EventError) and not getattr(error, "failed", False):
+            self.session.complain("event refused", error.complaint)
         else:
             rule = f"a handler of {type(socket).__qualname__} failed"
-            self.session.complain(rule, f"event {event!r} in {socket.nsp.name}", exc)
-        self.call_hook(socket, socket.on_error, (event, exc))
+            self.session.complain(rule, f"event {event!r} in {socket.nsp.name}", original)
+        if "on_error" in socket.nsp.definition.table.hooks:
+            self.call_hook(socket, socket.on_error, (event, original))
+        invoker.tell(socket, "failed", event, original)
 
     def call_hook(self, socket: Namespace, hook: Callable[..., Any], args: Sequence[Any]) -> None:
         """Call what the application has for a purpose; what it raises is logged."""
         try:
-            self.server.invoker.invoke(socket, hook, args)
+            self.server.invoker.enclose(socket, hook, args)
         except Exception as exc:  # noqa: BLE001 - whatever the application raises
             title = getattr(hook, "__qualname__", type(hook).__qualname__)
             self.session.complain(f"{title} failed", socket.nsp.name, exc)

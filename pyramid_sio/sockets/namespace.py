@@ -6,7 +6,7 @@ Downstream: ``out`` takes what it sends; the namespace's adapter knows its rooms
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.errors import DisconnectReason, SessionClosed
@@ -265,13 +265,21 @@ class Namespace(Words, Tappable, Present, Subscriber):
     # Rooms and the rest.
 
     def join(self, *rooms: str) -> None:
-        """Enter rooms; they need not exist. Does nothing once the client is gone."""
-        names = room_names(rooms) - {self.sid}
-        if names:
-            self.nsp.server.perform(self._join, names)
+        """Enter rooms; they need not exist. Does nothing once the client is gone.
 
-    def _join(self, names: frozenset[str]) -> None:
-        if not self.gone:
+        :raises HTTPForbidden: the namespace has a ``room_factory``, and the client's user may
+            not enter one of them; none is entered then
+        """
+        names = room_names(rooms) - {self.sid}
+        if self.nsp.definition.guards_rooms and not self.gone and names:
+            self.nsp.server.invoker.check_rooms(self, names)
+        if names:
+            self.nsp.server.perform(self.place, names)
+
+    def place(self, rooms: Iterable[str]) -> None:
+        """Be put into rooms, whoever may enter them. In the loop. Not for applications."""
+        names = frozenset(rooms) - {self.sid}
+        if not self.gone and names:
             if self._rooms is None:
                 self._rooms = set()
             self._rooms |= names

@@ -79,10 +79,17 @@ class Recovery:
                 socket.sid = recovered.sid
                 socket.recovered = True
                 socket.session.update(recovered.session)
-                socket.join(*recovered.rooms)
+                socket.place(recovered.rooms)
                 return recovered.missed
         socket.pid = adapter.begin(socket)
         return ()
+
+    def start_over(self, socket: Namespace) -> None:
+        """A client that has come back may not be where it was: it is a new one after all."""
+        adapter = _adapter_of(socket)
+        adapter.drop(socket)
+        socket.leave(*(socket.rooms - {socket.sid}))
+        socket.pid = adapter.begin(socket)
 
     def send(self, socket: Namespace, packet: SocketPacket, flags: Flags) -> None:
         """Send an event to one client, now or when it comes back. In the loop."""

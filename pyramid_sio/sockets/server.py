@@ -17,7 +17,7 @@ from pyramid_sio.sockets.dynamic import Family, Match
 from pyramid_sio.sockets.feeds import NO_FEEDS, Feeds
 from pyramid_sio.sockets.generations import Generation
 from pyramid_sio.sockets.guarded import GuardedClient, GuardedParsedClient
-from pyramid_sio.sockets.handlers import HandlerTable
+from pyramid_sio.sockets.handlers import Handler, HandlerTable
 from pyramid_sio.sockets.legacy import REVISION as LEGACY
 from pyramid_sio.sockets.legacy import GuardedLegacyClient, LegacyClient
 from pyramid_sio.sockets.limits import Limits
@@ -57,12 +57,21 @@ class Definition:
     factory: Callable[[Any], Any] | None = None
     #: For a pattern: tells what a name's parts are.
     match: Match | None = None
+    #: Has the user to be permitted to enter rooms?
+    guards_rooms: bool = False
+    #: Has ``IInvoker.settle`` seen it?
+    settled: bool = field(init=False, default=False)
     table: HandlerTable = field(init=False)
 
     def __post_init__(self) -> None:
         if self.match is None:
             object.__setattr__(self, "path", normalise(self.path))
         object.__setattr__(self, "table", HandlerTable(self.cls))
+
+    def settle(self, arranged: Callable[[Handler], Handler]) -> None:
+        """Arrange what is around the handlers, once."""
+        self.table.arrange(arranged)
+        object.__setattr__(self, "settled", True)
 
 
 class Nobody:

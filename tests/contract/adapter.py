@@ -63,6 +63,9 @@ class Member:
         self.rooms |= set(rooms)
         self._crowd.adapter.add(self, set(rooms))
 
+    def place(self, rooms: Iterable[str]) -> None:
+        self.join(*rooms)
+
     def leave(self, *rooms: str) -> None:
         self.rooms -= set(rooms)
         self._crowd.adapter.remove(self, set(rooms))

@@ -86,6 +86,9 @@ class Client:
         self.opening = opening
         self.handshake = json.loads(opening.text[1:])
         self.sid: str = self.handshake["sid"]
+        self.asked = 0
+        #: What came while :meth:`ask` waited for something else.
+        self.heard: list[str] = []
 
     @property
     def session(self) -> Session:
@@ -104,6 +107,19 @@ class Client:
         body = "\x1e".join(packets).encode()
         url = self.site.url(self.sid)
         return self.site.web.post(url, body, expect_errors=True, **options)
+
+    def ask(self, event: str, *args: Any, namespace: str = "/") -> Any:
+        """Send an event and wait for its acknowledgement, over whatever else comes."""
+        where = "" if namespace == "/" else f"{namespace},"
+        self.asked += 1
+        assert self.post(f"42{where}{self.asked}{json.dumps([event, *args])}").text == "ok"
+        wanted = f"43{where}{self.asked}["
+        while True:
+            for packet in self.poll():
+                if packet.startswith(wanted):
+                    answer = json.loads(packet[len(wanted) - 1 :])
+                    return answer[0] if len(answer) == 1 else answer
+                self.heard.append(packet)
 
     def join(self, packet: str = "40") -> str:
         """Enter a namespace; the answer."""

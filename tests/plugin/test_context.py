@@ -10,11 +10,9 @@ from pyramid import testing
 from pyramid.config import Configurator
 from pyramid.interfaces import IRequestFactory
 from pyramid.request import Request
-from pyramid.security import NO_PERMISSION_REQUIRED, Allowed, Denied
 from pyramid.threadlocal import get_current_registry, get_current_request, manager
 
 from pyramid_sio.engine.dispatcher import Dispatcher, Lane
-from pyramid_sio.errors import ConnectRefused
 from pyramid_sio.plugin.context import Invoker
 from tests.fakes import FakeHandshake
 from tests.support import PATIENCE
@@ -345,98 +343,17 @@ class Policy:
 
     def permits(self, request: Any, context: Any, permission: str) -> Any:
         name = request.authenticated_userid
-        allowed = name == "ada" and permission in getattr(context, "lists", ("read",))
-        return Allowed("yes") if allowed else Denied("no")
+        return name == "ada"
 
 
-class TestPermissions:
-    @pytest.fixture
-    def config(self, config: Configurator) -> Configurator:
-        config.set_security_policy(Policy())
-        return config
-
-    def test_nothing_is_asked_where_nothing_is_said(
-        self, invoker: Invoker, requests: CountingFactory
-    ) -> None:
-        socket = Socket(invoker)
-        invoker.admit(socket)  # type: ignore[arg-type]
-        assert requests.count == 0
-        assert socket.context is None
-
-    @pytest.mark.parametrize(("permission", "may"), [("read", True), ("write", False)])
-    def test_of_the_namespace(self, invoker: Invoker, permission: str, may: bool) -> None:
-        socket = Socket(invoker, permission=permission)
-        if may:
-            invoker.admit(socket)  # type: ignore[arg-type]
-        else:
-            with pytest.raises(ConnectRefused, match="Forbidden"):
-                invoker.admit(socket)  # type: ignore[arg-type]
-
-    def test_on_the_context_its_factory_makes(self, invoker: Invoker) -> None:
-        context = SimpleNamespace(lists=("special",))
-        seen: list[Any] = []
-
-        def factory(request: Any) -> Any:
-            seen.append(request.cookies["who"])
-            return context
-
-        socket = Socket(invoker, permission="special", factory=factory)
-        invoker.admit(socket)  # type: ignore[arg-type]
-        assert socket.context is context
-        assert seen == ["ada"]
-        assert socket.request.context is context
-
-    def test_a_factory_without_a_permission(self, invoker: Invoker) -> None:
-        context = object()
-        socket = Socket(invoker, factory=lambda request: context)
-        invoker.admit(socket)  # type: ignore[arg-type]
-        assert socket.context is context
-
-    def test_a_factory_may_refuse(self, invoker: Invoker) -> None:
-        def factory(request: Any) -> Any:
-            raise ConnectRefused("no such room")
-
-        with pytest.raises(ConnectRefused, match="no such room"):
-            invoker.admit(Socket(invoker, factory=factory))  # type: ignore[arg-type]
-
-    def test_on_the_applications_root_otherwise(
-        self, config: Configurator, invoker: Invoker
-    ) -> None:
-        config.set_root_factory(lambda request: SimpleNamespace(lists=("rooted",)))
-        config.commit()
-        socket = Socket(invoker, permission="rooted")
-        invoker.admit(socket)  # type: ignore[arg-type]
-        assert socket.context.lists == ("rooted",)
-
-    def test_the_applications_default(self, config: Configurator, invoker: Invoker) -> None:
-        config.set_default_permission("write")
-        with pytest.raises(ConnectRefused):
-            invoker.admit(Socket(invoker))  # type: ignore[arg-type]
-        invoker.admit(Socket(invoker, permission="read"))  # type: ignore[arg-type]
-        invoker.admit(Socket(invoker, permission=NO_PERMISSION_REQUIRED))  # type: ignore[arg-type]
-
-    def test_of_an_event(self, invoker: Invoker) -> None:
-        socket = Socket(invoker, factory=lambda request: SimpleNamespace(lists=("write",)))
-        invoker.admit(socket)  # type: ignore[arg-type]
-        assert invoker.may(socket, "write") is True  # type: ignore[arg-type]
-        assert invoker.may(socket, "read") is False  # type: ignore[arg-type]
-
-    def test_of_an_event_where_the_namespace_says_nothing(
-        self, config: Configurator, invoker: Invoker
-    ) -> None:
-        config.set_root_factory(lambda request: SimpleNamespace(lists=("rooted",)))
-        config.commit()
-        socket = Socket(invoker)
-        invoker.admit(socket)  # type: ignore[arg-type]
-        assert invoker.may(socket, "rooted") is True  # type: ignore[arg-type]
-        assert invoker.may(socket, "write") is False  # type: ignore[arg-type]
-        assert socket.context.lists == ("rooted",)
-
-    def test_who_it_is(self, invoker: Invoker) -> None:
-        assert invoker.user_of(Socket(invoker)) == "ada"  # type: ignore[arg-type]
+def test_a_users_name_is_asked_of_the_policy(config: Configurator, invoker: Invoker) -> None:
+    config.set_security_policy(Policy())
+    assert invoker.user_of(Socket(invoker)) == "ada"  # type: ignore[arg-type]
 
 
-def test_without_a_policy_everything_is_allowed(invoker: Invoker) -> None:
-    socket = Socket(invoker, permission="read")
-    invoker.admit(socket)  # type: ignore[arg-type]
-    assert invoker.may(socket, "write")  # type: ignore[arg-type]
+def test_in_a_handler_its_own_request_answers(
+    config: Configurator, invoker: Invoker, socket: Any, requests: CountingFactory
+) -> None:
+    config.set_security_policy(Policy())
+    assert invoker.invoke(socket, lambda: invoker.user_of(socket), ()) == "ada"
+    assert requests.count == 1
