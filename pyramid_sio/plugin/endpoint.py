@@ -23,6 +23,7 @@ from pyramid_sio.plugin.admin import set_up_admin
 from pyramid_sio.plugin.client_files import client_version
 from pyramid_sio.plugin.context import Invoker
 from pyramid_sio.plugin.origin import OriginPolicy
+from pyramid_sio.plugin.outbox import Delivery
 from pyramid_sio.plugin.parsers import find_parser
 from pyramid_sio.plugin.redis import find_feeds, find_link
 from pyramid_sio.plugin.rooms import find_rooms
@@ -94,6 +95,7 @@ class Endpoint:
             limits=_limits(values),
             keep_empty=not values["cleanup_empty_child_namespaces"],
         )
+        self._delivery = Delivery(self._in_loop, parser)
         self.sio.creation_listeners.append(self._announce_namespace)
         self.engine = EngineServer(_engine_settings(values), self._accept)
         self._threads = Threads(self.sio, self.engine, values)
@@ -145,8 +147,12 @@ class Endpoint:
         if registry.has_listeners:
             registry.notify(SioNamespaceCreated(nsp, registry))
 
-    def announce(self) -> None:
-        """Log what is enabled."""
+    def begin(self) -> None:
+        """The application has been made: take what it has for events, and log what is enabled."""
+        invoker = self.sio.invoker
+        if isinstance(invoker, Invoker) and invoker.surroundings.has_transactions:
+            self.sio.deliver = self._delivery.deliver
+            self.sio.conclude = self._delivery.conclude
         settings = self.engine.settings
         logger.info(
             "Socket.IO at %s: %s; namespaces: %s; rooms %s; JavaScript client %s",

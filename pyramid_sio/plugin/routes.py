@@ -28,7 +28,7 @@ _NOT_INHERITED = ("path", "admin")
 
 
 def serve(config: Configurator, endpoint: Endpoint) -> None:
-    """Add an endpoint's route, view and admin UI, and announce it at the start."""
+    """Add an endpoint's route, view and admin UI, and let it begin with the application."""
     if endpoint.admin is not None:
         from pyramid_sio.admin.console import console_class
 
@@ -51,7 +51,7 @@ def serve(config: Configurator, endpoint: Endpoint) -> None:
         config.add_view(
             view, route_name=route, permission=NO_PERMISSION_REQUIRED, require_csrf=False
         )
-    config.add_subscriber(lambda event: endpoint.announce(), ApplicationCreated)
+    config.add_subscriber(lambda event: endpoint.begin(), ApplicationCreated)
 
 
 def add_sio_endpoint(config: Configurator, name: str, path: str, **settings: Any) -> None:

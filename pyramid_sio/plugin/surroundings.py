@@ -104,6 +104,12 @@ class Surroundings:
             return invoke_exception_view(request, TimeoutError(str(timeout)))
         except Exception as exc:  # noqa: BLE001 - whatever the application raises
             return invoke_exception_view(request, exc)
+        except BaseException:
+            # The handler was killed. Tweens don't reckon with that.
+            manager = request.environ.get("tm.manager")
+            if manager is not None:
+                manager.abort()
+            raise
 
 
 def _tm_tween_factory(registry: Registry) -> Callable[..., Any] | None:

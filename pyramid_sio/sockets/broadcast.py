@@ -125,16 +125,25 @@ class Verbs(Words):
 
     __slots__ = ()
 
-    def emit(self, event: str, *args: Any, callback: Callable[..., Any] | None = None) -> None:
+    def emit(
+        self,
+        event: str,
+        *args: Any,
+        callback: Callable[..., Any] | None = None,
+        immediate: bool = False,
+    ) -> None:
         """Send an event to everybody; encoded once, however many receive it.
 
         Any greenlet, any thread of the process may call.
 
+        In a transaction of pyramid_tm it is sent after the commit, and not after an abort.
+
         :param callback: called with an error or None, then with the list of answers
+        :param immediate: do not wait for the transaction
         :raises ValueError: for a reserved event name
         :raises TypeError: for an argument that cannot be sent
         """
-        self.chain().emit(event, *args, callback=callback)
+        self.chain().emit(event, *args, callback=callback, immediate=immediate)
 
     def send(self, *args: Any) -> None:
         """Send an event named ``message`` to everybody."""
@@ -235,27 +244,35 @@ class Broadcast(Words):
 
     # Verbs.
 
-    def emit(self, event: str, *args: Any, callback: Callable[..., Any] | None = None) -> None:
+    def emit(
+        self,
+        event: str,
+        *args: Any,
+        callback: Callable[..., Any] | None = None,
+        immediate: bool = False,
+    ) -> None:
         """Send an event; encoded once, however many receive it.
 
         :param callback: called with the acknowledgements. For a selection: with an error or
             None, and a list of the first argument of each. For one client: with the arguments
             of its answer; after ``timeout()`` with an error or None before them
+        :param immediate: do not wait for the transaction of pyramid_tm that goes on
         :raises ValueError: for a reserved event name
         :raises TypeError: for an argument that cannot be sent
         """
         check_event(event)
-        in_loop = self._nsp.server.in_loop
-        if callback is not None:
-            in_loop(self._ask, (event, *args), callback)
-            return
+        server = self._nsp.server
+        deliver = server.in_loop if immediate else server.deliver
         packet = SocketPacket(SocketType.EVENT, self._nsp.name, (event, *args))
-        if self._origin is not None and not self._selected:
-            in_loop(self._origin.send_packet, packet, self._flags)
+        if callback is not None:
+            deliver(self._ask, packet, callback)
+        elif self._origin is not None and not self._selected:
+            deliver(self._origin.send_packet, packet, self._flags)
         else:
-            in_loop(self._nsp.adapter.broadcast, packet, self._final_target(), self._flags)
+            deliver(self._nsp.adapter.broadcast, packet, self._final_target(), self._flags)
 
-    def _ask(self, args: Sequence[Any], callback: Callable[..., Any]) -> None:
+    def _ask(self, packet: SocketPacket, callback: Callable[..., Any]) -> None:
+        args = packet.data
         origin, flags = self._origin, self._flags
         if origin is None or self._selected:
             collected = self._nsp.ask(args, self._final_target(), flags)
@@ -312,7 +329,8 @@ class Broadcast(Words):
     def disconnect(self, close: bool = False) -> None:
         """Disconnect everybody selected; ``close`` ends the whole connection of each."""
         target, local = self._final_target(), self._flags.local
-        self._nsp.server.in_loop(self._nsp.adapter.disconnect, target, close, local)
+        server = self._nsp.server
+        server.conclude(server.in_loop, self._nsp.adapter.disconnect, target, close, local)
 
     def _final_target(self) -> Target:
         if self._origin is None:

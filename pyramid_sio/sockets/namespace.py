@@ -175,25 +175,38 @@ class Namespace(Words, Tappable, Present, Subscriber):
 
     # Sending to this client.
 
-    def emit(self, event: str, *args: Any, callback: Callable[..., Any] | None = None) -> None:
+    def emit(
+        self,
+        event: str,
+        *args: Any,
+        callback: Callable[..., Any] | None = None,
+        immediate: bool = False,
+    ) -> None:
         """Send an event to this client. Never waits; any greenlet, any thread may call.
+
+        In a transaction of pyramid_tm it is sent after the commit, and not after an abort.
 
         :param args: what JSON can express; bytes travel as binary attachments
         :param callback: called with the client's acknowledgement, in a handler's greenlet;
             never, if the client leaves before or takes longer than ``sio.ack_timeout``
+        :param immediate: do not wait for the transaction
         :raises ValueError: for a reserved event name
         :raises TypeError: for an argument that cannot be sent
         """
         check_event(event)
-        if callback is None and self.taps is None and self.pid is None:
+        server = self.nsp.server
+        deliver = server.in_loop if immediate else server.deliver
+        plain = self.taps is None and self.pid is None and deliver is server.in_loop
+        if plain and callback is None:
             message = self.codec.encode_event(self.nsp.name, (event, *args))
-            self.nsp.server.in_loop(self.out.send, message)
+            server.in_loop(self.out.send, message)
         elif callback is None:
             packet = SocketPacket(SocketType.EVENT, self.nsp.name, (event, *args))
-            self.nsp.server.in_loop(self.send_packet, packet, DEFAULT_FLAGS)
+            deliver(self.send_packet, packet, DEFAULT_FLAGS)
         else:
+            packet = SocketPacket(SocketType.EVENT, self.nsp.name, (event, *args))
             resolve = to_callback(callback, self.submit, with_error=False)
-            self.nsp.server.in_loop(self.ask, (event, *args), DEFAULT_FLAGS, resolve)
+            deliver(self.ask_packet, packet, DEFAULT_FLAGS, resolve)
 
     def call(self, event: str, *args: Any, timeout: float | None = None) -> Any:
         """Send an event and wait for the client's acknowledgement.
@@ -228,6 +241,10 @@ class Namespace(Words, Tappable, Present, Subscriber):
         self.expect_ack(id, resolve, timeout)
         if not self.out.send(message, flags.volatile, flags.compress):
             self.resolve_ack(id, None)
+
+    def ask_packet(self, packet: SocketPacket, flags: Flags, resolve: Resolve) -> None:
+        """The same, with a packet's arguments. Not for applications."""
+        self.ask(packet.data, flags, resolve)
 
     def submit(self, func: Callable[..., Any], args: Sequence[Any]) -> None:
         """Run ``func(*args)`` after this client's handlers. Not for applications."""
@@ -302,9 +319,11 @@ class Namespace(Words, Tappable, Present, Subscriber):
     def disconnect(self, close: bool = False) -> None:
         """Make the client leave this namespace; ``close`` ends its whole connection.
 
-        ``on_disconnect`` is called afterwards, not from in here.
+        ``on_disconnect`` is called afterwards, not from in here. In a transaction of pyramid_tm
+        it happens at its end, whichever that is.
         """
-        self.nsp.server.perform(self._client.disconnect, self, close)
+        server = self.nsp.server
+        server.conclude(server.perform, self._client.disconnect, self, close)
 
     def spawn(self, func: Callable[..., Any], *args: Any) -> Any:
         """Run ``func(*args)`` beside the handlers; it is killed when the client is gone.

@@ -106,9 +106,22 @@ class Nsp(Verbs):
                 answer = result if answer is None else answer
         return answer
 
-    def server_side_emit(self, event: str, *args: Any) -> None:
-        """Say something to the other servers of the cluster; see :meth:`on_server`."""
-        self.server.perform(self.adapter.server_side_emit, (event, *args), None)
+    def server_side_emit(self, event: str, *args: Any, immediate: bool = False) -> None:
+        """Say something to the other servers of the cluster; see :meth:`on_server`.
+
+        In a transaction of pyramid_tm it is said after the commit, and not after an abort.
+
+        :param immediate: do not wait for the transaction
+        """
+        server = self.server
+        if immediate or server.deliver is server.in_loop:
+            server.perform(self.adapter.server_side_emit, (event, *args), None)
+        else:
+            packet = SocketPacket(SocketType.EVENT, self.name, (event, *args))
+            server.deliver(self._tell_servers, packet)
+
+    def _tell_servers(self, packet: SocketPacket) -> None:
+        self.adapter.server_side_emit(tuple(packet.data), None)
 
     def server_side_call(self, event: str, *args: Any, timeout: float = 5.0) -> list[Any]:
         """The same, and wait for the answer of each.

@@ -143,6 +143,10 @@ class SioServer(Verbs):
         #: Runs what the application wants to be called beside handlers, where it may wait.
         self.apart: Callable[..., Any] = directly
         self._stop: Callable[[float], Any] = lambda patience: None
+        #: Like it, for what is sent: when what it tells of is so, if the application knows.
+        self.deliver = in_loop
+        #: Calls a function, but not before what has been sent has been delivered.
+        self.conclude: Callable[..., Any] = lambda func, *args: func(*args)
         self.spawn = spawn
         self.generations = {4: Generation(encoder), **generations}
         self._new_decoder = new_decoder
@@ -258,9 +262,9 @@ class SioServer(Verbs):
         """See :meth:`Nsp.on_server`; of the main namespace."""
         self.of("/").on_server(event, listener)
 
-    def server_side_emit(self, event: str, *args: Any) -> None:
+    def server_side_emit(self, event: str, *args: Any, immediate: bool = False) -> None:
         """See :meth:`Nsp.server_side_emit`; of the main namespace."""
-        self.of("/").server_side_emit(event, *args)
+        self.of("/").server_side_emit(event, *args, immediate=immediate)
 
     def server_side_call(self, event: str, *args: Any, timeout: float = 5.0) -> list[Any]:
         """See :meth:`Nsp.server_side_call`; of the main namespace."""
