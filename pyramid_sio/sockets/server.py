@@ -110,6 +110,11 @@ class SioServer(Verbs):
     :param keep_empty: keep namespaces that came from a pattern when their last client left
     """
 
+    #: Runs what the application wants to be called beside handlers, where it may wait.
+    apart: Callable[..., Any] = staticmethod(directly)
+    #: Calls a function, but not before what has been sent has been delivered.
+    conclude: Callable[..., Any] = staticmethod(directly)
+
     def __init__(
         self,
         *,
@@ -140,13 +145,9 @@ class SioServer(Verbs):
         self.make_event = make_event
         self.in_loop = in_loop
         self.perform = perform
-        #: Runs what the application wants to be called beside handlers, where it may wait.
-        self.apart: Callable[..., Any] = directly
         self._stop: Callable[[float], Any] = lambda patience: None
         #: Like it, for what is sent: when what it tells of is so, if the application knows.
         self.deliver = in_loop
-        #: Calls a function, but not before what has been sent has been delivered.
-        self.conclude: Callable[..., Any] = lambda func, *args: func(*args)
         self.spawn = spawn
         self.generations = {4: Generation(encoder), **generations}
         self._new_decoder = new_decoder
