@@ -43,6 +43,8 @@ class Measurement:
     node: float | None
     python: float | None
     less_is_better: bool = False
+    #: Servers that cannot do it.
+    without: frozenset[str] = frozenset()
 
 
 MEMORY = Measurement("memory", "bytes per idle connection", (), 0.5, 0.2, less_is_better=True)
@@ -56,6 +58,14 @@ MEASUREMENTS = {
             "echo16", "acknowledged echo, 16 in flight, events/s", ("echo", "-n100", "-d16"), 1.2, 4
         ),
         Measurement("fanout", "fan-out to 500, deliveries/s", ("fanout", "-n500"), 1.5, 4),
+        Measurement(
+            "askall",
+            "fan-out to 500, an acknowledgement of each",
+            ("askall", "-n500"),
+            None,
+            None,
+            without=frozenset({"python"}),
+        ),
         Measurement("connect", "direct WebSocket, connections/s", ("connect", "-n20"), 1.0, 4),
         Measurement(
             "upgrade", "polling, then upgrade, connections/s", ("upgrade", "-n200"), None, None

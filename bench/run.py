@@ -100,6 +100,8 @@ def _rounds(options: argparse.Namespace, generator: Path) -> Tally:
         turn = number % len(options.servers)
         for name in options.only:
             for server in options.servers[turn:] + options.servers[:turn]:
+                if server in MEASUREMENTS[name].without:
+                    continue
                 print(f"{number + 1}/{options.rounds} {name:8} {server:7} ", end="", flush=True)
                 try:
                     outcome = _undisturbed(name, server, options, generator, quiet)

@@ -1,4 +1,4 @@
-"""The application of this project that is measured: two events, and nothing that slows them.
+"""The application of this project that is measured: three events, and nothing that slows them.
 
 ``bench/bench.ini`` serves it; ``bench/peers`` holds the same for Node.js and python-socketio.
 """
@@ -20,6 +20,9 @@ class Load(Namespace):
 
     def on_broadcast(self, text: str) -> None:
         self.nsp.emit("message", text)
+
+    def on_ask(self, text: str) -> int:
+        return len(self.nsp.call("message", text))
 
 
 def main(global_config: dict[str, str], **settings: Any) -> Any:

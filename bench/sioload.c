@@ -4,13 +4,15 @@
  *
  *   echo     CLIENTS WebSockets, each keeping DEPTH acknowledged events in flight
  *   fanout   CLIENTS WebSockets; one asks for a broadcast whenever the last has reached everybody
+ *   askall   the same with an acknowledgement of each, which the server counts before the next
  *   connect  CLIENTS at a time open a WebSocket, join the namespace "/" and leave
  *   upgrade  the same by polling first, then the upgrade to WebSocket
  *   polling  CLIENTS over HTTP: an event by POST, its acknowledgement by GET, again and again
  *   hold     CLIENTS idle WebSockets, kept until standard input ends
  *
  * The server answers "echo" by acknowledging its argument, and "broadcast" by emitting "message" with
- * its argument to everybody. Every answer is compared with what was sent. A client that meets anything
+ * its argument to everybody; "ask" by the same with acknowledgements, and then by acknowledging how many
+ * there were. Every answer is compared with what was sent. A client that meets anything
  * else counts as one error and stays away; with errors the figures are worthless and the status is 1.
  */
 #define _GNU_SOURCE
@@ -42,7 +44,7 @@
 #define HOLD_LIMIT 600.0     /* seconds after which idle clients leave by themselves */
 #define SLOTS 100000         /* latencies are kept by the ten microseconds, up to a second */
 
-enum mode { ECHO, FANOUT, CONNECT, UPGRADE, POLLING, HOLD, MODES };
+enum mode { ECHO, FANOUT, ASKALL, CONNECT, UPGRADE, POLLING, HOLD, MODES };
 enum wire { HTTP, SWITCHING, WEBSOCKET };
 enum phase { AWAY, OPENING, JOINING, PROBING, CONFIRMING, READY, LEAVING, FAILED };
 
@@ -68,7 +70,7 @@ struct client {
     unsigned sent_id[DEPTH_LIMIT];
 };
 
-static const char *const mode_names[MODES] = {"echo", "fanout", "connect", "upgrade", "polling", "hold"};
+static const char *const mode_names[MODES] = {"echo", "fanout", "askall", "connect", "upgrade", "polling", "hold"};
 static enum mode mode;
 static int port, clients = 100, depth = 1, text_size = 32;
 static double seconds = 5, warm_up = 1;
@@ -244,7 +246,8 @@ static void send_broadcast(void)
 {
     char packet[TEXT_LIMIT + 64];
     snprintf(broadcast_tag, sizeof broadcast_tag, "%0*u", TAG_SIZE, broadcasts++ % 100000000);
-    snprintf(packet, sizeof packet, "42[\"broadcast\",\"%s%s\"]", broadcast_tag, padding);
+    const char *event = mode == ASKALL ? "0[\"ask\"" : "[\"broadcast\"";
+    snprintf(packet, sizeof packet, "42%s,\"%s%s\"]", event, broadcast_tag, padding);
     undelivered = (unsigned)clients;
     broadcast_at = now();
     send_text(&all[0].main, packet);
@@ -314,16 +317,37 @@ static void on_ack(struct client *c, const char *packet)
 
 static void on_message(struct client *c, const char *packet)
 {
-    if (++c->received != broadcasts || !is_text(packet + 13, broadcast_tag)) {
+    char answer[64], *json;
+    unsigned long id = strtoul(packet + 2, &json, 10);
+    if (strncmp(json, "[\"message\",\"", 12) || (json == packet + 2) != (mode == FANOUT) ||
+        ++c->received != broadcasts || !is_text(json + 12, broadcast_tag)) {
         fail(c, "a broadcast that is not this client's next: %.60s", packet);
         return;
     }
     counted++;
-    if (--undelivered == 0) {
+    undelivered--;
+    if (mode == ASKALL) {
+        snprintf(answer, sizeof answer, "43%lu[\"%s\"]", id, c->tag);
+        send_text(&c->main, answer);
+    } else if (undelivered == 0) {
         time_from(broadcast_at);
         progress_at = now();
         send_broadcast();
     }
+}
+
+/* All have acknowledged a broadcast, says the server. */
+static void on_count(struct client *c, const char *packet)
+{
+    char *json;
+    strtoul(packet + 2, &json, 10);
+    if (undelivered || strncmp(json, "[", 1) || strtoul(json + 1, NULL, 10) != (unsigned long)clients) {
+        fail(c, "not the acknowledgements of %d clients: %.60s", clients, packet);
+        return;
+    }
+    time_from(broadcast_at);
+    progress_at = now();
+    send_broadcast();
 }
 
 static void on_packet(struct client *c, const char *packet)
@@ -341,10 +365,12 @@ static void on_packet(struct client *c, const char *packet)
         joined(c);
     else if (c->phase == PROBING && !strcmp(packet, "3probe"))
         c->probed = true;
+    else if (c->phase == READY && mode == ASKALL && !strncmp(packet, "43", 2))
+        on_count(c, packet);
     else if ((c->phase == CONFIRMING || c->phase == READY) && !strncmp(packet, "43", 2))
         on_ack(c, packet);
-    else if (c->phase == READY && mode == FANOUT && !strncmp(packet, "42[\"message\",\"", 14))
-        on_message(c, packet + 1);
+    else if (c->phase == READY && (mode == FANOUT || mode == ASKALL) && !strncmp(packet, "42", 2))
+        on_message(c, packet);
     else if (c->phase != LEAVING)
         fail(c, "an unexpected packet: %.60s", packet);
 }
@@ -563,13 +589,13 @@ static void measure(void)
             send_echo(&all[i], (unsigned)id);
     for (int i = 0; mode == POLLING && i < clients; i++)
         exchange(&all[i], 0);
-    if (mode == FANOUT)
+    if (mode == FANOUT || mode == ASKALL)
         send_broadcast();
     if (!run_for(warm_up))
         return report(0, 0);
     counted = timed = 0;
     memset(slots, 0, sizeof slots);
-    for (int i = 0; i < clients && mode != FANOUT; i++)
+    for (int i = 0; i < clients && mode != FANOUT && mode != ASKALL; i++)
         all[i].received = 0;
     uint64_t start_at = now();
     double busy = processor_time();
@@ -605,7 +631,7 @@ int main(int count, char **words)
 {
     struct rlimit files;
     if (!parse(count, words)) {
-        fprintf(stderr, "usage: sioload echo|fanout|connect|upgrade|polling|hold -p PORT"
+        fprintf(stderr, "usage: sioload echo|fanout|askall|connect|upgrade|polling|hold -p PORT"
                         " [-n CLIENTS] [-d DEPTH] [-t SECONDS] [-w WARM-UP] [-s TEXT-BYTES]\n");
         return 2;
     }

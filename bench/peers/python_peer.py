@@ -1,4 +1,5 @@
-"""The Python server that pyramid_sio is measured against: the three handlers of bench/server.py.
+"""The Python server that pyramid_sio is measured against: the handlers of bench/server.py,
+without the one that asks everybody, which python-socketio cannot do.
 
 usage: python python_peer.py PORT
 """
