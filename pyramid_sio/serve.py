@@ -7,11 +7,18 @@ of Pyramid, and gevent's own modules only inside functions.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+
+from pyramid_sio.http.listening import listen_on_port, listen_on_unix_socket, url_of
+from pyramid_sio.workers.member import Member, become, current
+from pyramid_sio.workers.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from pyramid_sio.http.server import HttpServer
@@ -33,12 +40,23 @@ OPTIONS = frozenset(
         "access_log",
         "shutdown_timeout",
         "idle_timeout",
+        "workers",
+        "reload_spread",
     )
 )
+#: More workers than that are a mistake.
+MOST_WORKERS = 256
 
 
 def _octal(text: str) -> int:
     return int(text, 8)
+
+
+def _workers(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= MOST_WORKERS:
+        raise ValueError(f"from 1 to {MOST_WORKERS}")
+    return count
 
 
 _NUMBERS: dict[str, Callable[[str], float]] = {
@@ -47,6 +65,8 @@ _NUMBERS: dict[str, Callable[[str], float]] = {
     "backlog": int,
     "shutdown_timeout": float,
     "idle_timeout": float,
+    "workers": _workers,
+    "reload_spread": float,
 }
 
 
@@ -55,11 +75,15 @@ def server_factory(
 ) -> Callable[[Any], None]:
     """Paste's server factory.
 
+    With several ``workers`` it returns in each of them, which makes the application by itself;
+    the process that has called it stays here to supervise them.
+
     :param options: what stands below ``[server:main]``; see ``docs/server.rst``
     :returns: a function that serves a WSGI application until SIGTERM or SIGINT
-    :raises SystemExit: an option is wrong, or it is too late to patch
+    :raises SystemExit: an option is wrong, or it is too late to patch; or all workers have ended
     """
-    patch()
+    if options.get("workers", "1").strip() == "1":
+        patch()
     unknown = set(options) - OPTIONS
     if unknown:
         known = ", ".join(sorted(OPTIONS))
@@ -68,15 +92,84 @@ def server_factory(
     tls_files(options.get("certfile", ""), options.get("keyfile", ""))
     for name, convert in _NUMBERS.items():
         try:
-            convert(options.get(name, "0"))
+            if name in options:
+                convert(options[name])
         except ValueError as exc:
             raise SystemExit(f"[server:main]: {name} = {options[name]}: {exc}") from None
 
+    if int(options.get("workers", "1")) > 1:
+        become(supervise(**options))
+        patch()
+
     def serve(app: Any) -> None:
         server = make_server(app, **options)
-        server.serve_until_stopped()
+        member = current()
+        if member is not None:
+            from pyramid_sio.workers.worker import run
+
+            run(server, member)
+        else:
+            server.serve_until_stopped()
 
     return serve
+
+
+def supervise(
+    *,
+    workers: str,
+    host: str = "127.0.0.1",
+    port: str = "6543",
+    unix_socket: str = "",
+    unix_socket_perms: str = "600",
+    certfile: str = "",
+    backlog: str = "2048",
+    shutdown_timeout: str = "10",
+    reload_spread: str = "10",
+    **others: str,
+) -> Member:
+    """Start workers and watch them; returns in the workers only.
+
+    The parameters are those of :func:`make_server`.
+
+    :raises SystemExit: all workers have ended, or what they need cannot be had
+    """
+    if TOO_EARLY in sys.modules:
+        raise SystemExit(too_late_message())
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_anything_saved():
+        raise SystemExit(
+            "[server:main]: workers: gevent has patched this process already, so that it cannot be "
+            "forked any more; let server_factory do the patching"
+        )
+    if unix_socket:
+        shared = listen_on_unix_socket(unix_socket, _octal(unix_socket_perms), int(backlog))
+        listeners = [shared] * int(workers)
+    else:
+        listeners = listen_on_port(host, int(port), int(backlog), int(workers))
+    for listener in listeners:
+        listener.setblocking(False)
+    url = url_of(listeners[0], tls=bool(certfile))
+    supervisor = Supervisor(
+        listeners,
+        shutdown_timeout=float(shutdown_timeout),
+        reload_spread=float(reload_spread),
+        announcement=f"Serving on {url} (polling and WebSocket, gevent {version('gevent')}, "
+        f"{workers} workers)",
+    )
+    with _unlinked_at_the_end(unix_socket):
+        return supervisor.run()
+
+
+@contextlib.contextmanager
+def _unlinked_at_the_end(path: str) -> Iterator[None]:
+    """The unix socket at ``path`` is gone when this process ends; but not one that is forked."""
+    pid = os.getpid()
+    try:
+        yield
+    finally:
+        if path and os.getpid() == pid:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
 
 def make_server(
@@ -92,8 +185,12 @@ def make_server(
     access_log: str | bool = "false",
     shutdown_timeout: str | float = 10,
     idle_timeout: str | float = 60,
+    workers: str | int = 1,
+    reload_spread: str | float = 10,
 ) -> HttpServer:
     """The server, not yet listening. The process must have been patched.
+
+    In a worker it listens where the supervisor does.
 
     :param unix_socket: path of a unix socket to listen on instead of host and port
     :param unix_socket_perms: its permissions, octal
@@ -104,22 +201,28 @@ def make_server(
     :param shutdown_timeout: seconds handlers and clients are given to end on SIGTERM
     :param idle_timeout: seconds a client may leave the server waiting, for a request or for
         taking an answer
+    :param workers: processes that share the port; see :func:`server_factory`
+    :param reload_spread: seconds over which clients of a worker that is replaced reconnect
     """
-    from pyramid_sio.http.server import HttpServer, listen_on_unix_socket
+    from pyramid_sio.http.server import HttpServer
 
     tls = tls_files(certfile, keyfile)
+    member = current()
     listener: Any = (host, int(port))
-    if unix_socket:
+    if member is not None:
+        listener = member.own_listener()
+    elif unix_socket:
         listener = listen_on_unix_socket(unix_socket, _octal(unix_socket_perms), int(backlog))
     log = logging.getLogger("pyramid_sio.access")
     return HttpServer(
         listener,
         app,
         # A listener that listens already has its backlog.
-        backlog=None if unix_socket else int(backlog),
+        backlog=None if unix_socket or member else int(backlog),
         log=log if str(access_log).lower() in ("true", "yes", "on", "1") else None,
         shutdown_timeout=float(shutdown_timeout),
         idle_timeout=float(idle_timeout),
+        environ={"wsgi.multiprocess": member is not None},
         **tls,
     )
 

@@ -204,6 +204,7 @@ class Server(Program):
     :param server: what ``[server:main]`` says beside host and port
     :param settings: what ``[app:main]`` says
     :param options: of pserve itself
+    :param env: what is added to this process's environment
 
     Use it when :meth:`wait_ready` has returned. ``url`` is where a client connects to
     (``http://127.0.0.1:PORT``; ``https`` where ``server`` has a ``certfile``).
@@ -217,6 +218,7 @@ class Server(Program):
         server: Mapping[str, object],
         settings: Mapping[str, object],
         options: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.host = "127.0.0.1"
         self.port = int(str(server["port"])) if "port" in server else free_port()
@@ -233,7 +235,7 @@ class Server(Program):
             )
         )
         pserve = Path(sys.executable).with_name("pserve")
-        super().__init__([pserve, *options, ini], name=f"pserve {app}")
+        super().__init__([pserve, *options, ini], name=f"pserve {app}", env=env)
 
     def connect(self, *, patience: float = PATIENCE) -> socket.socket:
         """A raw socket to the server, with a time-out of ``patience`` seconds."""

@@ -45,7 +45,7 @@ PURE = names(
     " zlib"
 )
 GEVENT = "gevent greenlet"
-BELOW_PLUGIN = "protocol engine sockets adapters admin errors interfaces events"
+BELOW_PLUGIN = "protocol engine sockets adapters admin errors interfaces events workers"
 
 ROOMS = {
     "errors": Room(names(""), stdlib=PURE),
@@ -68,8 +68,9 @@ ROOMS = {
     "emitter": Room(names(f"{BELOW_PLUGIN} plugin"), names("plaster pyramid")),
     # Nothing of Pyramid: these are imported before the standard library has been patched.
     "http": Room(names("engine errors"), names(f"{GEVENT} httptools")),
-    "serve": Room(names("http engine errors"), names(GEVENT)),
-    "gunicorn": Room(names("serve http engine errors"), names(f"{GEVENT} gunicorn")),
+    "workers": Room(names("engine errors adapters http"), names(f"{GEVENT} zmq")),
+    "serve": Room(names("http engine workers errors"), names(GEVENT)),
+    "gunicorn": Room(names("serve http engine workers errors"), names(f"{GEVENT} gunicorn")),
     "documents": Room(names("sockets errors"), names("msgspec")),
     "scripts": Room(
         names(f"{BELOW_PLUGIN} emitter documents plugin compat serve http"),

@@ -128,9 +128,9 @@ class TestOptions:
 
     def test_unknown_ones_are_named_with_those_there_are(self) -> None:
         with pytest.raises(SystemExit) as caught:
-            server_factory({}, threads="4", host="localhost", workers="1")
+            server_factory({}, threads="4", host="localhost", processes="1")
         message = str(caught.value)
-        assert message.startswith("[server:main]: unknown threads, workers; known: access_log, ")
+        assert message.startswith("[server:main]: unknown processes, threads; known: access_log, ")
         assert all(option in message for option in OPTIONS)
 
     def test_a_key_without_a_certificate(self) -> None:

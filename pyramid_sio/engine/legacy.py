@@ -6,12 +6,10 @@ sessions, and ``engine.transports.legacy``.
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gevent.event import Event
 
-from pyramid_sio.engine.server import ID_BYTES
 from pyramid_sio.engine.transports.legacy import (
     SOCKETS,
     TRANSPORTS,
@@ -61,7 +59,7 @@ class LegacySessions:
         if self._engine.stopping:
             raise RequestRefused("Server is shutting down")
         self._engine.own()
-        sid = secrets.token_urlsafe(ID_BYTES)
+        sid = self._engine.new_id()
         timer = self._engine.wheel.call_later(self.patience, lambda: self._forget(sid))
         self._waiting[sid] = Waiting(handshake, timer)
         return encode_handshake(

@@ -52,11 +52,7 @@ class Peer:
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             # Or the kernel holds a small frame back until the one before it is confirmed: 40 ms.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            leftover = handler.rfile.peek(65536)
-        except (SSLWantReadError, SSLWantWriteError):
-            # What a plain socket says by returning nothing.
-            leftover = b""
+        leftover = read_ahead(handler)
         handler.detach_socket()
         if hasattr(sock, "pending"):
             # TLS keeps its state in this object.
@@ -102,6 +98,19 @@ def watch_for_end(sock: Any, callback: Callable[[], Any]) -> Callable[[], None]:
 
     watcher.start(look)
     return end
+
+
+def read_ahead(handler: Any) -> bytes:
+    """What has been read from a connection, and nobody has asked for; its socket must not block.
+
+    :param handler: gevent's handler
+    """
+    try:
+        data: bytes = handler.rfile.peek(65536)
+    except (SSLWantReadError, SSLWantWriteError):
+        # What a plain socket says by returning nothing.
+        return b""
+    return data
 
 
 def _is_closing(sock: Any) -> bool:

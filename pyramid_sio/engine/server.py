@@ -7,6 +7,8 @@ Downstream: ``engine.session``; ``handler_factory`` makes what listens to it.
 from __future__ import annotations
 
 import logging
+import math
+import random
 import secrets
 import time
 from collections.abc import Callable
@@ -48,6 +50,8 @@ get_thread_id: Callable[[], int] = get_original("_thread", "get_ident")
 
 #: Random bytes in a session id: 120 bits, 20 characters.
 ID_BYTES = 15
+#: Seconds between two batches of sessions that are ended, when it is done gently.
+DISMISSAL_STEP = 0.1
 
 #: How to speak with a client, by the revision its request is of.
 DIALECTS: dict[int, Dialect] = {4: engine_v4.DIALECT, 3: engine_v3.DIALECT}
@@ -80,6 +84,7 @@ class EngineServer:
     due, dispatchers exist once there is work.
 
     :param handler_factory: called with each new session; what it returns hears the session
+    :param id_prefix: what session ids begin with, so that others know whose they are
     :param clock: returns seconds, monotonic; replaced in tests
     """
 
@@ -88,9 +93,11 @@ class EngineServer:
         settings: EngineSettings,
         handler_factory: Callable[[ISession], IEngineHandler],
         *,
+        id_prefix: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
+        self._id_prefix = id_prefix
         self.handler_factory = handler_factory
         #: A subclass may be put here before there are sessions.
         self.session_class: type[Session] = Session
@@ -233,7 +240,11 @@ class EngineServer:
 
     def _new_session(self, handshake: IHandshake, asked: EngineRequest | None) -> Session:
         dialect = DIALECTS[asked.revision] if asked is not None else engine_v4.DIALECT
-        return self.new_session(secrets.token_urlsafe(ID_BYTES), handshake, dialect)
+        return self.new_session(self.new_id(), handshake, dialect)
+
+    def new_id(self) -> str:
+        """An id for a session: nobody can guess it, and other processes know whose it is."""
+        return self._id_prefix + secrets.token_urlsafe(ID_BYTES)
 
     def new_session(self, id: str, handshake: IHandshake, dialect: Dialect) -> Session:
         """A session that is still to be opened.
@@ -272,6 +283,26 @@ class EngineServer:
             ping_timeout=settings.ping_timeout,
             max_payload=settings.max_http_buffer_size,
         )
+
+    def dismiss(self, seconds: float) -> None:
+        """End the sessions there are, evenly over ``seconds``, so that clients return so too.
+
+        A session whose handlers run is left for the next round, or for :meth:`shut_down`.
+        """
+        deadline = self.clock() + seconds
+        while (left := deadline - self.clock()) > 0:
+            sessions = [session for session in self.sessions.values() if session.is_open]
+            if not sessions:
+                return
+            rounds = max(left / DISMISSAL_STEP, 1.0)
+            batch = random.sample(sessions, min(math.ceil(len(sessions) / rounds), len(sessions)))
+            for session in batch:
+                # What it has sent is handled; nothing more is read.
+                session.transport.pause()
+            gevent.sleep(min(DISMISSAL_STEP, left))
+            for session in batch:
+                if not session.lane.active and not session.lane.beside:
+                    session.close(DisconnectReason.SERVER_SHUTTING_DOWN)
 
     def shut_down(self, patience: float) -> bool:
         """End all sessions; waits for handlers, at most ``patience`` seconds.

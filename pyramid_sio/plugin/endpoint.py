@@ -31,6 +31,7 @@ from pyramid_sio.plugin.settings import parse_settings
 from pyramid_sio.plugin.threads import Threads
 from pyramid_sio.sockets.limits import Limits
 from pyramid_sio.sockets.server import SioServer
+from pyramid_sio.workers.member import own_tag
 
 if TYPE_CHECKING:
     from pyramid.registry import Registry
@@ -97,7 +98,7 @@ class Endpoint:
         )
         self._delivery = Delivery(self._in_loop, parser)
         self.sio.creation_listeners.append(self._announce_namespace)
-        self.engine = EngineServer(_engine_settings(values), self._accept)
+        self.engine = EngineServer(_engine_settings(values), self._accept, id_prefix=own_tag())
         self._threads = Threads(self.sio, self.engine, values)
         #: What the admin UI looks through; None: it is off.
         self.admin = set_up_admin(values, self.sio, self.engine)

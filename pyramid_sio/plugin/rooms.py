@@ -18,14 +18,18 @@ from pyramid_sio.adapters.memory import MemoryAdapter
 from pyramid_sio.adapters.memory_recovery import RecoveringAdapter
 from pyramid_sio.adapters.recovery_log import RecoveryLog
 from pyramid_sio.sockets.recovery import Recovery
+from pyramid_sio.workers.member import current
 
 if TYPE_CHECKING:
     from pyramid_sio.adapters.redis_link import RedisLink
     from pyramid_sio.interfaces import IAdapter, IComplaints, IEncoder
     from pyramid_sio.sockets.namespace import Namespace
 
-#: What ``sio.adapter`` may say. ``auto``: classic if there is a Redis, in memory if there is none.
+#: What ``sio.adapter`` may say. ``auto``: classic if there is a Redis, in memory if there is none
+#: and nobody to share with.
 AUTO, MEMORY = "auto", "memory"
+#: What ``auto`` is in one of several workers without Redis; nobody can ask for it.
+WORKERS = "workers"
 REDIS, SHARDED, STREAMS = "redis", "redis-sharded", "redis-streams"
 
 AdapterFactory = Callable[["dict[str, Namespace]"], "IAdapter"]
@@ -59,12 +63,24 @@ def find_rooms(
     :raises ConfigurationError: the settings do not go together
     """
     adapter = values["adapter"]
+    member = current()
     if adapter == AUTO:
-        adapter = MEMORY if link is None else REDIS
+        adapter = REDIS if link is not None else MEMORY if member is None else WORKERS
     recovery = Recovery(skip_checks=values["recovery_skip_checks"]) if values["recovery"] else None
     if adapter == MEMORY:
         local = MemoryAdapter if recovery is None else _recovering(values, encoder)
         return Rooms(recovery, local, "in memory")
+    if adapter == WORKERS:
+        if recovery is not None:
+            raise ConfigurationError(
+                "sio.recovery keeps what was sent in one process, and with workers in [server:main]"
+                f" a client may come back to another; it needs sio.adapter = {STREAMS}"
+            )
+        assert member is not None
+        from pyramid_sio.plugin import worker_rooms
+
+        shared = worker_rooms.shared(values, member=member, complaints=complaints)
+        return Rooms(None, shared, "shared among workers")
     if link is None:
         raise ConfigurationError(f"sio.adapter = {adapter} needs sio.redis_url")
     if recovery is not None and adapter != STREAMS:

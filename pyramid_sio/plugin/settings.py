@@ -274,6 +274,13 @@ SETTINGS: tuple[Setting, ...] = (
         "told the same; they cannot ask.",
     ),
     Setting(
+        "workers_buffer_size",
+        count,
+        "10_000_000",
+        "Bytes that may be on the way to one other worker of this server, with workers in "
+        "[server:main] and without Redis; one that does not keep up misses what is beyond.",
+    ),
+    Setting(
         "redis_url",
         str,
         "",

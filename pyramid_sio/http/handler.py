@@ -1,0 +1,248 @@
+"""One HTTP connection: its requests, one after the other, until somebody takes it over.
+
+Upstream: ``http.server``, for each connection. Downstream: the WSGI application.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import gevent
+from gevent import socket as gevent_socket
+from gevent.pywsgi import Input, WSGIHandler, _InvalidClientInput
+
+from pyramid_sio.engine.peer import ENVIRON_KEY, Peer, read_ahead
+from pyramid_sio.http.head import Head, check_path
+
+if TYPE_CHECKING:
+    from pyramid_sio.http.server import HttpServer
+
+#: Longest head of a request, in bytes: its line and all its headers.
+LONGEST_HEAD = 65536
+#: How long a body that nobody wanted is read, in seconds: clients that still send when the
+#: connection is closed do not get to see the answer.
+LINGER = 3
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+#: Bytes of an answer that must get out within the server's ``idle_timeout``.
+SEND_SIZE = 262144
+
+
+class IHandover(Protocol):
+    """Knows which requests are for other processes. Implemented in ``workers.handover``."""
+
+    def takes(self, connection: Handler) -> bool:
+        """Give a connection to whom its request is for; False: that is us."""
+
+
+class Body(Input):  # type: ignore[misc]
+    """The body of a request; does not go on for ever if the application leaves it alone.
+
+    :param handler: whose connection it comes from
+    """
+
+    def __init__(self, handler: Handler, plain: Input) -> None:
+        super().__init__(plain.rfile, plain.content_length, plain.socket, plain.chunked_input)
+        self._handler = handler
+
+    def read(self, length: int | None = None) -> bytes:
+        try:
+            data: bytes = super().read(length)
+        except ValueError:
+            self._chunked_input_error = True
+            raise _InvalidClientInput("a chunk without a size") from None
+        return data
+
+    def _discard(self) -> None:
+        """Read what the application has left, for a while; then the connection is closed."""
+        if self.chunked_input:
+            is_read = self.chunk_length == 0
+        else:
+            is_read = self.position >= (self.content_length or 0)
+        if is_read or self._chunked_input_error:
+            return
+        with gevent.Timeout(LINGER, False):
+            super()._discard()
+            return
+        self._handler.close_connection = True
+
+
+class Handler(WSGIHandler):  # type: ignore[misc]
+    """One HTTP connection; its socket may be taken over while a request is answered."""
+
+    result: Any
+    socket: Any
+    status: Any
+    wsgi_input: Any
+
+    def __init__(
+        self,
+        sock: Any,
+        address: Any,
+        server: HttpServer,
+        *,
+        rfile: Any = None,
+        secure: bool = False,
+    ) -> None:
+        """:param secure: it has come over TLS, which somebody else ends"""
+        sock.settimeout(server.idle_timeout)
+        super().__init__(sock, address, server, rfile)
+        self.secure = secure or server.ssl_enabled
+        self._head = b""
+
+    def handle(self) -> None:
+        # An error answer to a client that is gone already.
+        with contextlib.suppress(OSError):
+            super().handle()
+
+    def _handle_client_error(self, ex: BaseException) -> tuple[str, bytes]:
+        """What came is no request: one of a few lines a second, without the peer's words."""
+        address = self.client_address
+        peer = str(address[0]) if isinstance(address, tuple) else ""
+        self.server.complaints.add("bad request", peer, ex if isinstance(ex, ValueError) else "")
+        return "400", _BAD_REQUEST
+
+    def read_request(self, raw_requestline: str) -> bool:
+        """Read the headers; :raises ValueError: what came is no HTTP, or too much"""
+        self.requestline = raw_requestline.rstrip()
+        lines = [raw_requestline.encode("latin-1")]
+        left = LONGEST_HEAD - len(lines[0])
+        while lines[-1] not in (b"\r\n", b"\n") or len(lines) == 1:
+            lines.append(self.rfile.readline(left + 1))
+            left -= len(lines[-1])
+            if not lines[-1]:
+                raise ValueError("the headers ended early")
+            if left < 0:
+                raise ValueError(f"more than {LONGEST_HEAD} bytes of headers")
+        self._head = b"".join(lines)
+        head = self.headers = Head(self._head)
+        self.command, self.path, self.request_version = head.method, head.url, head.version
+        if "%" in head.url:
+            check_path(head.url)
+        self.close_connection = not head.keeps_alive
+        length = head.get("content-length")
+        self.content_length = None if length is None else int(length)
+        return True
+
+    def _headers(self) -> Iterator[tuple[str, str]]:
+        for name, value in self.headers.items:
+            # With an underscore it could pass for another header.
+            if "_" not in name:
+                key = name.replace("-", "_").upper()
+                if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+                    yield "HTTP_" + key, value
+
+    def _write_with_headers(self, data: bytes) -> None:
+        """Send head and body in one piece, so that a client need not wait for the second."""
+        self.headers_sent = True
+        self.finalize_headers()
+        head = b"".join(b"%b: %b\r\n" % header for header in self.response_headers)
+        head = b"HTTP/1.1 %b\r\n%b\r\n" % (self.status, head)
+        if self.response_use_chunked:
+            self._sendall(head)
+            self._write(data)
+        else:
+            self._sendall(head + data)
+
+    def _sendall(self, data: bytes) -> None:
+        """Send in pieces, because the time-out is for one call, however much there is.
+
+        :raises BrokenPipeError: the client is gone, or too slow: nothing to report
+        """
+        view = memoryview(data)
+        try:
+            for start in range(0, len(data), SEND_SIZE):
+                super()._sendall(view[start : start + SEND_SIZE])
+        except (TimeoutError, ssl.SSLError) as exc:
+            raise BrokenPipeError(errno.EPIPE, str(exc)) from exc
+
+    def process_result(self) -> None:
+        """Send what the application returned, or what has been put in its place meanwhile."""
+        peer: Peer = self.environ[ENVIRON_KEY]
+        for data in self.result:
+            # Asked here because a generator begins to run only now.
+            if peer.answer is not None:
+                break
+            if data:
+                self.write(data)
+        if peer.answer is not None:
+            self._replace_result(peer.answer)
+        if self.status and not self.headers_sent:
+            self.write(b"")
+        if self.response_use_chunked:
+            self._sendall(b"0\r\n\r\n")
+
+    def _replace_result(self, answer: Callable[..., Iterable[bytes]]) -> None:
+        """Let go of what the application returned, then send another answer.
+
+        :raises AssertionError: it is too late, part of the first has been sent
+        """
+        assert not self.headers_sent, "an answer is under way"
+        close = getattr(self.result, "close", None)
+        self.result = None
+        if close is not None:
+            close()
+        fields = self.response_headers if self.status else ()
+        discarded = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+        self.status = None
+        self.result = answer(self.environ, self.start_response, discarded)
+        for data in self.result:
+            if data:
+                self.write(data)
+
+    def get_environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environ()
+        if self.secure:
+            environ["wsgi.url_scheme"] = "https"
+        environ["wsgi.input"] = self.wsgi_input = Body(self, self.wsgi_input)
+        environ["wsgi.input_terminated"] = True
+        environ[ENVIRON_KEY] = Peer(self)
+        return environ
+
+    def detach_socket(self) -> None:
+        """Forget the socket: neither read from it nor close it, and answer nothing more.
+
+        Without this the handler, once the application has returned, would read up to 16 KiB
+        from the connection and throw them away.
+        """
+        # It counts as a user of the socket, which with TLS would never be closed.
+        self.rfile.close()
+        self.wsgi_input.content_length = 0
+        self.wsgi_input.chunked_input = False
+        self.socket = None
+        self.close_connection = True
+        self.headers_sent = True
+        self.code = 101
+        self.status = b"101 Switching Protocols"
+        self._orig_status = "101 Switching Protocols"
+
+    def release(self) -> tuple[Any, bytes]:
+        """Give the connection away, as it was before the request that is to be answered.
+
+        :returns: the socket, without a time-out, and what was read from it of that request on
+        """
+        sock = self.socket
+        sock.settimeout(0)
+        data = self._head + read_ahead(self)
+        self.detach_socket()
+        if not hasattr(sock, "pending"):
+            # The object is closed by whoever has accepted it; the connection is not.
+            sock = gevent_socket.socket(fileno=sock.detach())
+        return sock, data
+
+    def handle_one_response(self) -> None:
+        handover = self.server.handover
+        if handover is not None and handover.takes(self):
+            return
+        self.server.answering += 1
+        try:
+            super().handle_one_response()
+        finally:
+            self.server.answering -= 1
+
+    def log_request(self) -> None:
+        if self.server.writes_access_log:
+            super().log_request()

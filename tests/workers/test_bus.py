@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import gevent
+import pytest
+
+from pyramid_sio.adapters.bus_line import STATIC, BusLine
+from pyramid_sio.workers.bus import OVERHEAD, LocalBus
+from pyramid_sio.workers.member import ALPHABET
+from tests.adapters.members import new_adapter
+from tests.contract.cluster import ClusterContract, NewFactory
+from tests.fakes import until
+
+
+class Workers:
+    """The buses of several workers, in one process; each knows of all the others."""
+
+    def __init__(self, directory: Path, window: int = 1_000_000) -> None:
+        self.buses: dict[str, LocalBus] = {}
+        self._directory = directory
+        self._window = window
+
+    def start(self) -> LocalBus:
+        tag = "A" + ALPHABET[len(self.buses)]
+        bus = self.buses[tag] = LocalBus(self._directory, tag, window=self._window)
+        bus.start()
+        self.tell()
+        return bus
+
+    def tell(self) -> None:
+        """As the supervisor does when somebody comes or goes."""
+        for tag, bus in self.buses.items():
+            bus.set_others(frozenset(self.buses) - {tag})
+
+    def end(self, bus: LocalBus) -> None:
+        (tag,) = (tag for tag, one in self.buses.items() if one is bus)
+        del self.buses[tag]
+        bus.close(0)
+        self.tell()
+
+
+@pytest.fixture
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A path short enough for unix sockets."""
+    return tmp_path_factory.mktemp("bus")
+
+
+@pytest.fixture
+def new_workers(directory: Path) -> Iterator[Callable[..., Workers]]:
+    with ExitStack() as running:
+
+        def make(**options: int) -> Workers:
+            workers = Workers(directory, **options)
+            running.callback(lambda: [bus.close(0) for bus in workers.buses.values()])
+            return workers
+
+        yield make
+
+
+@pytest.fixture
+def workers(new_workers: Callable[..., Workers]) -> Workers:
+    return new_workers()
+
+
+class TestContract(ClusterContract):
+    @pytest.fixture
+    def new_factory(self, workers: Workers) -> NewFactory:
+        return lambda: new_adapter(
+            partial(BusLine, workers.start()), prefix="/socket.io/", mode=STATIC
+        )
+
+
+class Heard(list[tuple[bytes, bytes]]):
+    def __call__(self, channel: bytes, data: bytes) -> None:
+        self.append((channel, data))
+
+
+class TestSubscriptions:
+    def test_what_is_published_is_heard_by_all_others(self, workers: Workers) -> None:
+        here, there, elsewhere = (workers.start() for _ in range(3))
+        heard, also = Heard(), Heard()
+        subscriptions = [there.subscribe("c", heard), elsewhere.subscribe("c", also)]
+        assert all(subscription.wait(5) for subscription in subscriptions)
+        here.publish("c", b"1")
+        here.publish("other", b"2")
+        here.publish("c", b"3")
+        until(lambda: len(heard) == len(also) == 2, what="both to hear")
+        assert heard == also == [(b"c", b"1"), (b"c", b"3")]
+
+    def test_active_once_all_others_know(self, workers: Workers) -> None:
+        here = workers.start()
+        alone = here.subscribe("a", Heard())
+        assert alone.active
+        there = workers.start()
+        subscription = here.subscribe("b", Heard())
+        assert not subscription.active
+        assert not subscription.wait(0)
+        assert subscription.wait(5)
+        assert subscription.active
+        assert there.count("b", 1) == 1
+
+    def test_a_second_listener_of_the_same_channel(self, workers: Workers) -> None:
+        here, there = workers.start(), workers.start()
+        first, second = Heard(), Heard()
+        one, two = there.subscribe("c", first), there.subscribe("c", second)
+        assert one.wait(5)
+        assert two.active
+        one.close()
+        one.close()
+        here.publish("c", b"1")
+        until(lambda: second, what="the second to hear")
+        assert first == []
+        assert here.count("c", 1) == 1
+        two.close()
+        until(lambda: here.count("c", 1) == 0, what="nobody to hear any more")
+
+    def test_who_comes_later_knows(self, workers: Workers) -> None:
+        here = workers.start()
+        heard = Heard()
+        here.subscribe("c", heard)
+        there = workers.start()
+        assert there.wait_settled(5)
+        there.publish("c", b"1")
+        until(lambda: heard, what="the older one to hear")
+
+    def test_who_knows_of_the_other_first_does_not_matter(self, directory: Path) -> None:
+        """What comes from somebody who is not said to be there is said again."""
+        early, late = (LocalBus(directory, tag, window=10_000) for tag in ("AA", "AB"))
+        try:
+            heard = Heard()
+            early.subscribe("c", heard)
+            early.start()
+            late.start()
+            early.set_others(frozenset(("AB",)))
+            until(lambda: late._early, what="the early one to be heard")
+            assert late.count("c", 1) == 0
+            late.set_others(frozenset(("AA",)))
+            until(lambda: late.count("c", 1) == 1, what="the late one to know")
+            late.publish("c", b"1")
+            until(lambda: heard, what="the early one to hear")
+        finally:
+            early.close(0)
+            late.close(0)
+
+    def test_who_is_gone_is_not_counted_nor_waited_for(self, workers: Workers) -> None:
+        here, there = workers.start(), workers.start()
+        there.subscribe("c", Heard())
+        until(lambda: here.count("c", 1) == 1, what="it to be known")
+        waited = here.subscribe("d", Heard())
+        workers.end(there)
+        assert here.count("c", 1) == 0
+        assert waited.active
+
+    def test_from_another_thread(self, workers: Workers) -> None:
+        here, there = workers.start(), workers.start()
+        heard = Heard()
+        assert there.subscribe("c", heard).wait(5)
+        gevent.get_hub().threadpool.apply(here.publish, ("c", b"1"))
+        until(lambda: heard, what="it to be heard")
+        assert threading.active_count() >= 1
+
+    def test_nothing_happens_before_the_start(self, directory: Path) -> None:
+        bus = LocalBus(directory, "AA", window=1000)
+        bus.publish("c", b"1")
+        bus.set_others(frozenset(("AB",)))
+        bus.close(1)
+        assert bus.lost == 0
+        assert repr(bus) == "<LocalBus of AA with 0 others>"
+
+
+class TestFaults:
+    def test_a_listener_that_fails_harms_nobody(
+        self, workers: Workers, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        here, there = workers.start(), workers.start()
+        heard = Heard()
+        there.subscribe("c", lambda channel, data: 1 / 0)
+        assert there.subscribe("c", heard).wait(5)
+        here.publish("c", b"1")
+        until(lambda: heard, what="the other to hear")
+        assert "what a worker said could not be handled" in caplog.text
+
+    def test_what_is_no_message(self, workers: Workers, caplog: pytest.LogCaptureFixture) -> None:
+        here, there = workers.start(), workers.start()
+        heard = Heard()
+        assert there.subscribe("c", heard).wait(5)
+        (neighbour,) = here._neighbours.values()
+        for parts in ((b"",), (b"AA",), (b"AA", b"d"), (b"AA", b"a", b"{"), (b"AA", b"r", b"x")):
+            neighbour.send_anyway(*parts)
+        here.publish("c", b"1")
+        until(lambda: heard, what="what follows to be heard")
+        assert "no message of a worker" in caplog.text
+
+
+class TestWindow:
+    SIZE = 1000
+
+    def test_one_that_does_not_keep_up_misses_something_and_nobody_else_does(
+        self, new_workers: Callable[..., Workers], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        workers = new_workers(window=20 * (self.SIZE + OVERHEAD))
+        here, frozen, well = (workers.start() for _ in range(3))
+        missed, heard = Heard(), Heard()
+        assert frozen.subscribe("c", missed).wait(5)
+        assert well.subscribe("c", heard).wait(5)
+        frozen._reader.kill()
+        for number in range(100):
+            here.publish("c", b"%1000d" % number)
+            until(lambda expected=number + 1: len(heard) == expected, what="the other to hear")
+        assert here.lost >= 80
+        assert "a worker does not keep up" in caplog.text
+        frozen._reader = gevent.spawn(frozen._read)
+        until(lambda: len(missed) == 100 - here.lost, what="it to hear what fitted")
+        assert [int(data) for _, data in missed] == list(range(len(missed)))
+        here.publish("c", b"news")
+        until(lambda: missed[-1] == (b"c", b"news"), what="it to be back")
+
+    def test_what_it_missed_about_channels_it_learns_later(
+        self, new_workers: Callable[..., Workers]
+    ) -> None:
+        workers = new_workers(window=20 * OVERHEAD)
+        here, frozen = workers.start(), workers.start()
+        assert here.wait_settled(5)
+        assert frozen.wait_settled(5)
+        frozen._reader.kill()
+        subscriptions = [here.subscribe(f"c{number}", Heard()) for number in range(50)]
+        subscriptions.pop(0).close()
+        frozen._reader = gevent.spawn(frozen._read)
+        until(lambda: frozen.count("c49", 1) == 1, what="it to learn the rest")
+        until(lambda: all(one.active for one in subscriptions), what="that to be known")
+        assert frozen.count("c0", 1) == 0
