@@ -1,7 +1,8 @@
 """A chat and a live chart: what a Pyramid application with pyramid_sio looks like.
 
 Started by ``pserve development.ini``. The page is ``index.html`` with ``static/``, the chat is
-``chat.py`` over the plain data of ``rooms.py``, the chart is ``load.py``.
+``chat.py`` over the plain data of ``rooms.py``, the chart is ``load.py``. Where there is a Redis,
+``shared.py`` keeps that data there, and several processes are one chat: ``production.ini``.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pyramid.config import Configurator
+from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import FileResponse, Response
 from pyramid.router import Router
 
+from demo.chat import tell_lost
 from demo.load import Monitor
 from demo.rooms import House
 from pyramid_sio import get_sio
@@ -39,9 +42,9 @@ def main(global_config: dict[str, str], **settings: Any) -> Router:
     """The application; nothing is started before somebody connects."""
     with Configurator(settings=settings) as config:
         registry = config.registry
-        house = House()
+        house = make_house(registry)
         monitor = Monitor(
-            house, push=lambda sample: get_sio(registry).of("/load").emit("sample", sample)
+            house, push=lambda sample: get_sio(registry).of("/load").local.emit("sample", sample)
         )
         config.include("pyramid_sio")
         config.add_request_method(lambda request: house, "house", property=True)
@@ -51,6 +54,18 @@ def main(global_config: dict[str, str], **settings: Any) -> Router:
         config.add_static_view("static", "demo:static", cache_max_age=60)
         config.scan("demo")
         return config.make_wsgi_app()
+
+
+def make_house(registry: Registry) -> House:
+    """In memory, or in the Redis that joins the processes."""
+    url = registry.settings.get("sio.redis_url")
+    if not url:
+        return House()
+    from demo.shared import SharedHouse
+
+    house = SharedHouse(url)
+    house.on_lost = lambda entries: tell_lost(get_sio(registry).of("/chat"), house, entries)
+    return house
 
 
 def page(request: Request) -> Response:

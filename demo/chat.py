@@ -40,6 +40,18 @@ def channel(room: str) -> str:
     return f"room:{room}"
 
 
+def tell_lost(nsp: Any, house: House, entries: Iterable[Entry]) -> None:
+    """Tell rooms of people whose process died.
+
+    :param nsp: the namespace, whose clients on all processes are meant
+    """
+    for entry in entries:
+        nsp.to(channel(entry.room)).emit("entry", entry)
+        listing = house.listing(entry.room)
+        if listing:
+            nsp.emit("listing", listing)
+
+
 @sio_namespace("/chat")
 class Chat(Namespace):
     """One person's connection."""

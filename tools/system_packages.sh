@@ -15,6 +15,7 @@ have() {
 missing=
 have redis-server || missing="$missing redis-server"
 have chromium chromium-browser google-chrome || missing="$missing chromium"
+have nginx /usr/sbin/nginx || missing="$missing nginx-light"
 have npm || missing="$missing npm"
 "$python" -c 'import ensurepip' 2> /dev/null || missing="$missing python3-venv"
 [ -n "$missing" ] || exit 0
@@ -32,9 +33,10 @@ fi
 if have apt-get; then
     echo "The tests need more of this system: sudo apt-get install -y$missing"
 elif have brew; then
-    echo "The tests need more of this system: brew install$missing" | sed 's/redis-server/redis/'
+    echo "The tests need more of this system: brew install$missing" | sed 's/redis-server/redis/; s/nginx-light/nginx/'
 elif have dnf; then
-    echo "The tests need more of this system: sudo dnf install -y$missing" | sed 's/redis-server/redis/'
+    echo "The tests need more of this system: sudo dnf install -y$missing" |
+        sed 's/redis-server/redis/; s/nginx-light/nginx/'
 else
     echo "The tests need more of this system; install with its package manager:$missing"
 fi >&2

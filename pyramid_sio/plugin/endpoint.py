@@ -93,6 +93,7 @@ class Endpoint:
             max_attachment_bytes=values["max_attachments"] * values["max_http_buffer_size"],
             max_held=values["max_buffer_size"],
             shut_down=self._shut_down,
+            health=self._tell_health,
             limits=_limits(values),
             keep_empty=not values["cleanup_empty_child_namespaces"],
         )
@@ -137,6 +138,14 @@ class Endpoint:
             # Servers that are not ours don't say when they begin to serve.
             self.link.start()
         return self.sio.accept(session)
+
+    def _tell_health(self) -> dict[str, Any]:
+        redis = None if self.link is None else self.link.health()
+        return {
+            "ok": redis is None or redis.state != "down",
+            "connections": len(self.engine.sessions),
+            "redis": None if redis is None else redis.as_dict(),
+        }
 
     def _shut_down(self, patience: float) -> None:
         self.engine.perform(self.engine.shut_down, patience)

@@ -105,6 +105,7 @@ class SioServer(Verbs):
     :param recovery: how clients come back after their connection broke; None: they do not.
         The adapters must be such as can do it
     :param shut_down: ends all connections and lets nobody in; takes the seconds to spend on it
+    :param health: tells how the process does
     :param limits: how many events there may be; None: only what handlers say
     :param feeds: channels that clients may subscribe to; None: there are none
     :param keep_empty: keep namespaces that came from a pattern when their last client left
@@ -136,6 +137,7 @@ class SioServer(Verbs):
         generations: Mapping[int, Generation] = MappingProxyType({}),
         new_decoder: Callable[[], IDecoder] | None = None,
         shut_down: Callable[[float], Any] = lambda patience: None,
+        health: Callable[[], dict[str, Any]] = lambda: {"ok": True},
         limits: Limits | None = None,
         recovery: Recovery | None = None,
         feeds: Feeds | None = None,
@@ -163,6 +165,7 @@ class SioServer(Verbs):
         self.limits = limits or Limits()
         self.feeds = NO_FEEDS if feeds is None else feeds
         self._shut_down = shut_down
+        self._health = health
         #: Called with each namespace that a pattern brings forth; they must not wait.
         self.creation_listeners: list[Callable[[Nsp], Any]] = []
         #: Is told who comes and who goes.
@@ -270,6 +273,14 @@ class SioServer(Verbs):
     def server_side_call(self, event: str, *args: Any, timeout: float = 5.0) -> list[Any]:
         """See :meth:`Nsp.server_side_call`; of the main namespace."""
         return self.of("/").server_side_call(event, *args, timeout=timeout)
+
+    def health(self) -> dict[str, Any]:
+        """How this process does, for monitors; JSON can express it. Any thread may call.
+
+        :returns: ``ok``; ``connections``, of this process; ``redis``, what is known of the way to
+            other processes, or None
+        """
+        return self._health()
 
     def close(self, patience: float = 5.0) -> None:
         """End all connections, in all namespaces, and let nobody in any more.

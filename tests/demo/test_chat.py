@@ -9,63 +9,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from demo.records import Limits
 from tests.conftest import Serve
 from tests.demo.cable import Cable
+from tests.demo.guest import Guest
 from tests.support import PATIENCE, Program, Server, wait_until
 
 expect.set_options(timeout=PATIENCE * 1000)
 
 PSERVE = Path(sys.executable).with_name("pserve")
-
-
-class Guest:
-    """A page, and what a person does with it."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        #: What a page must never do: raise, or ask for what its policy forbids.
-        self.faults: list[str] = []
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("console", self._hear)
-        page.goto(url)
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        if "Content Security Policy" in message.text:
-            self.faults.append(message.text)
-
-    def __call__(self, selector: str, **options: str | re.Pattern[str]) -> Locator:
-        return self.page.locator(selector, **options)
-
-    def ask_in(self, nick: str) -> None:
-        self("#enter-nick").fill(nick)
-        self("#enter [type=submit]").click()
-
-    def enter(self, nick: str) -> Guest:
-        self.ask_in(nick)
-        expect(self("#app")).to_be_visible()
-        expect(self("#me-nick")).to_have_text(nick)
-        return self
-
-    def say(self, text: str) -> None:
-        self("#text").fill(text)
-        self("#text").press("Enter")
-
-    def open_room(self, name: str) -> None:
-        self("#new-room-name").fill(name)
-        self("#new-room-name").press("Enter")
-
-    def sees(self, *texts: str) -> None:
-        """Exactly these statements, in this order."""
-        expect(self("#messages .bubble")).to_have_text(list(texts))
-
-    def notices(self, text: str) -> None:
-        expect(self("#messages .notice").last).to_contain_text(text)
-
-    def has_people(self, *nicks: str) -> None:
-        expect(self("#people-list .name")).to_have_text(list(nicks))
 
 
 @pytest.fixture

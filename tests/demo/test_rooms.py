@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
@@ -12,7 +13,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from demo.records import Limits
 from demo.rooms import LOBBY, House
+from demo.shared import SharedHouse
 from demo.words import Refusal
+from tests.support import Redis
 
 
 class Clock:
@@ -28,9 +31,13 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def house(clock: Clock) -> House:
-    return House(clock=clock)
+@pytest.fixture(params=["memory", "redis"])
+def house(clock: Clock, request: pytest.FixtureRequest) -> House:
+    """Whatever is true of one is true of the other."""
+    if request.param == "memory":
+        return House(clock=clock)
+    redis_server: Redis = request.getfixturevalue("shared_redis")
+    return SharedHouse(redis_server.url, clock=clock, prefix=uuid4().hex)
 
 
 def texts(house: House, room: str = LOBBY, since: int = 0) -> list[tuple[str, str, str]]:

@@ -36,6 +36,8 @@ def main(global_config: dict[str, str], **settings: Any) -> Router:
         config.scan("tests.functional.adapter_app")
         for event in (SioAdapterUp, SioAdapterDown):
             config.add_subscriber(lambda event: print(f"EVENT {event}"), event)
+        config.add_route("health", "/health")
+        config.add_view(lambda request: request.sio.health(), route_name="health", renderer="json")
         config.add_route("page", "/page")
         config.add_view(page, route_name="page", renderer="json")
         config.commit()

@@ -1,0 +1,75 @@
+"""The examples in docs/emitter.rst and docs/production.rst do what is said about them.
+
+docs/pubsub.rst is an application of its own: tests/functional/test_pubsub.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import redis
+from pyramid.config import Configurator
+from pyramid.testing import DummyRequest
+
+from pyramid_sio import get_sio
+from pyramid_sio.scripts.psio import main as psio
+from tests.documents.pages import blocks, text_of
+from tests.support import PATIENCE, Redis
+
+
+def test_emitter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_server: Redis) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("production.ini").write_text(f"[app:main]\nsio.redis_url = {redis_server.url}\n")
+    with redis.Redis.from_url(redis_server.url) as client, client.pubsub() as pubsub:
+        pubsub.psubscribe("socket.io#*")
+        assert pubsub.get_message(timeout=PATIENCE) is not None
+        example, by_url = blocks("emitter.rst", "python")
+        values: dict[str, Any] = {}
+        exec(example, values)  # noqa: S102 - from this checkout
+        by_url = by_url.replace("redis://localhost:6379/0", redis_server.url)
+        sharded = eval(by_url, values)  # noqa: S307 - from this checkout
+        sharded.emit("nobody hears this")
+        shell = re.findall(r"^    (psio emit .+)$", text_of("emitter.rst"), re.MULTILINE)
+        for line in shell:
+            line = line.replace("redis://localhost", redis_server.url)
+            assert psio(shlex.split(line), quiet=True) == 0
+        heard = [pubsub.get_message(timeout=PATIENCE) for _ in range(3)]
+    assert len(shell) == 2
+    channels = [message["channel"] for message in heard if message]
+    assert channels == [b"socket.io#/chat#room:lobby#", b"socket.io#/#admins#", channels[0]]
+    with closing(values["emitter"]), closing(sharded):
+        pass
+
+
+def test_health() -> None:
+    def application(**settings: str) -> Any:
+        config = Configurator(settings={f"sio.{name}": text for name, text in settings.items()})
+        config.include("pyramid_sio")
+        return config.registry
+
+    deploy, view = blocks("production.rst", "python")
+    values: dict[str, Any] = {}
+    exec(deploy + view, values)  # noqa: S102 - from this checkout
+    registry = application(redis_url="redis://127.0.0.1:1")
+    request = DummyRequest(sio=get_sio(registry))
+    told = values["health"](request)
+    (shown,) = (json.loads(block) for block in blocks("production.rst", "json"))
+    assert told.keys() == shown.keys()
+    assert told["redis"].keys() == shown["redis"].keys()
+    assert request.response.status_int == 200
+
+    alone = get_sio(application()).health()
+    assert alone == {"ok": True, "connections": 0, "redis": None}
+
+    said: list[Any] = []
+    chain = SimpleNamespace(emit=lambda *args: said.append(args))
+    sio = SimpleNamespace(of=lambda path: SimpleNamespace(to=lambda room: chain))
+    values["deploy"](SimpleNamespace(sio=sio))
+    assert said == [("notice", "back in a minute")]

@@ -1,0 +1,68 @@
+"""Pages on waitress, connections on gevent, Redis between: views there reach clients here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+import requests
+
+from tests.conftest import Serve
+from tests.rawclient import WebSocket
+from tests.support import PATIENCE, Redis, Server, wait_until
+
+APP = "tests.functional.adapter_app:main"
+WAITRESS = {"use": "egg:waitress#main"}
+
+
+def ask(pages: Server, verb: str, *args: Any, to: tuple[str, ...] = ()) -> None:
+    """Have a view do something to clients."""
+    what = {"verb": verb, "args": args, "to": to}
+    answer = requests.post(pages.url + "/page", json=what, timeout=PATIENCE)
+    assert answer.ok, answer.text
+
+
+@pytest.mark.parametrize("adapter", ["redis", "redis-sharded"])
+def test_a_view_on_waitress_speaks_to_clients_of_gevent(
+    serve: Serve, redis_server: Redis, adapter: str
+) -> None:
+    how: dict[str, Any] = {"redis_url": redis_server.url, "adapter": adapter}
+    pages = serve(APP, server=WAITRESS, **how)
+    realtime = serve(APP, **how)
+    realtime.expect("EVENT <SioAdapterUp>")
+    with WebSocket(realtime) as client:
+        client.enter("/chat")
+        ask(pages, "emit", "hello", {"from": "waitress"}, to=("everybody",))
+        assert client.text() == '42/chat,["hello",{"from":"waitress"}]'
+        ask(pages, "join", "more", to=("python",))
+        ask(pages, "emit", "for more", to=("more",))
+        assert client.text() == '42/chat,["for more"]'
+        ask(pages, "disconnect", to=("more",))
+        assert client.text() == "41/chat,"
+    with redis.Redis.from_url(redis_server.url) as direct:
+        # Who serves nobody is no member of the cluster: nobody waits for its answers.
+        assert len(direct.client_list(_type="pubsub")) == 1
+
+
+def test_a_process_tells_how_it_does(serve: Serve, redis_server: Redis) -> None:
+    pages = serve(APP, server=WAITRESS, redis_url=redis_server.url, redis_timeout=1)
+
+    def health() -> Any:
+        return requests.get(pages.url + "/health", timeout=PATIENCE).json()
+
+    first = health()
+    assert (first["ok"], first["connections"]) == (True, 0)
+    assert first["redis"]["state"] == "idle"
+    ask(pages, "emit", "x")
+    wait_until(lambda: health()["redis"]["state"] == "up")
+    assert health()["redis"]["published"] == 1
+
+    redis_server.stop()
+    wait_until(lambda: health()["redis"]["state"] == "down")
+    # Views are answered as before.
+    ask(pages, "emit", "x")
+    told = health()
+    assert not told["ok"]
+    assert told["redis"]["error"]
+    assert told["redis"]["queued"] > 0
