@@ -71,6 +71,10 @@ class Peer:
         data: bytes = self._handler.rfile.read(count)
         return data
 
+    def is_gone(self) -> bool:
+        """Has the client closed the connection? As far as that is known at this moment."""
+        return _is_closing(self._handler.socket)
+
     def when_gone(self, callback: Callable[[], Any]) -> Callable[[], None]:
         """Call ``callback()`` in the loop if the client closes the connection.
 

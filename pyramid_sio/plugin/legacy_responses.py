@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pyramid.response import Response
 
 from pyramid_sio.engine.peer import ENVIRON_KEY, Peer
-from pyramid_sio.engine.transports.legacy import TRANSPORTS, HtmlFile
-from pyramid_sio.engine.transports.polling import PollingTransport
+from pyramid_sio.engine.transports.legacy import TRANSPORTS, HtmlFile, XhrPolling
+from pyramid_sio.engine.transports.polling import Payload, PollingTransport
 from pyramid_sio.errors import BadRequest, LimitExceeded, ProtocolError
 from pyramid_sio.plugin.responses import PayloadResponse, PollResponse, PostResponse, refuse
 from pyramid_sio.protocol.dialect import Body
@@ -67,6 +67,17 @@ class LegacyPollResponse(PollResponse):
     ) -> None:
         super().__init__(session, request, threshold)
         self._slot = slot
+
+    @staticmethod
+    def _wait(transport: PollingTransport, environ: dict[str, Any]) -> Payload:
+        peer: Peer | None = environ.get(ENVIRON_KEY)
+        if peer is None or not isinstance(transport, XhrPolling):
+            return PollResponse._wait(transport, environ)
+        unwatch = peer.when_gone(transport.peer_vanished)
+        try:
+            return transport.poll(is_gone=peer.is_gone)
+        finally:
+            unwatch()
 
     def dress(self, body: Body) -> Body:
         if self._slot is None:

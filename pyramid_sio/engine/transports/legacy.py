@@ -133,16 +133,22 @@ class XhrPolling(PollingTransport):
         #: Is the client told to stay away, by what is queued?
         self._said_goodbye = False
 
-    def poll(self, patience: float | None = None) -> Payload:
+    def poll(
+        self, patience: float | None = None, *, is_gone: Callable[[], bool] | None = None
+    ) -> Payload:
         """Wait until there is something to send, and take all of it.
 
-        :param patience: seconds to wait; then the client is told to poll again. None: no limit
-
         A poll that waits already is answered with nothing: its client has given it up.
+
+        :param patience: seconds to wait; None: no limit
+        :param is_gone: tells if the connection has been closed meanwhile; some clients give a
+            poll up after seconds, and nothing should be lost with it
         """
         waiting = self._park()
         if not self._queue and not self._finished:
             waiting.wait(patience)
+        if self._parked is waiting and is_gone is not None and is_gone():
+            self.peer_vanished()
         if self._parked is not waiting:
             return self._payload([NOOP], False)
         self._parked = None
