@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     )
     from pyramid_sio.plugin import get_sio as get_sio
     from pyramid_sio.plugin.decorators import sio_namespace as sio_namespace
+    from pyramid_sio.plugin.metrics import get_metrics as get_metrics
+    from pyramid_sio.plugin.metrics import metrics_view as metrics_view
     from pyramid_sio.sockets.handlers import on as on
     from pyramid_sio.sockets.namespace import Namespace as Namespace
 
@@ -84,7 +86,9 @@ _HOMES = {
     "SioEventFailed": "events",
     "SioNamespaceCreated": "events",
     "Namespace": "sockets.namespace",
+    "get_metrics": "plugin.metrics",
     "get_sio": "plugin",
+    "metrics_view": "plugin.metrics",
     "on": "sockets.handlers",
     "sio_namespace": "plugin.decorators",
 }

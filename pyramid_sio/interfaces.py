@@ -228,6 +228,8 @@ class IEngineWatcher(Protocol):
         """One packet with data; ``size`` is without its type."""
 
     def sent(self, packets: int, size: int) -> None: ...
+    def dropped(self) -> None:
+        """A message was not sent: it was volatile, and the client not ready."""
 
 
 class IComplaints(Protocol):
@@ -241,23 +243,6 @@ class IComplaints(Protocol):
         :param rule: a fixed phrase
         :param error: what failed; its traceback follows
         """
-
-
-class IHearing(Protocol):
-    """Somebody's interest in one name of an :class:`ISource`. Any thread may call."""
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until what is said there is heard for sure; False if that takes longer."""
-
-    def close(self) -> None:
-        """Hear no more; never waits."""
-
-
-class ISource(Protocol):
-    """Where messages of other programs come from. Implemented in ``adapters.redis_link``."""
-
-    def listen(self, name: str, hear: Callable[[bytes, bytes], Any], *, pattern: bool) -> IHearing:
-        """Call ``hear(channel, message)`` in the loop for each message; never waits."""
 
 
 class ITarget(Protocol):

@@ -45,7 +45,7 @@ PURE = names(
     " zlib"
 )
 GEVENT = "gevent greenlet"
-BELOW_PLUGIN = "protocol engine sockets adapters admin errors interfaces events workers"
+BELOW_PLUGIN = "protocol engine sockets adapters admin metrics errors interfaces events workers"
 
 ROOMS = {
     "errors": Room(names(""), stdlib=PURE),
@@ -57,9 +57,11 @@ ROOMS = {
         names("sockets protocol errors interfaces"), names(f"{GEVENT} redis hiredis msgspec orjson")
     ),
     "admin": Room(names("sockets protocol errors interfaces"), names("bcrypt")),
+    "metrics": Room(names("interfaces errors"), names("prometheus_client")),
     "events": Room(names("errors interfaces"), names("zope")),
     "plugin": Room(
-        names(BELOW_PLUGIN), names(f"{GEVENT} pyramid venusian webob websockets zope msgspec")
+        names(BELOW_PLUGIN),
+        names(f"{GEVENT} pyramid venusian webob websockets zope msgspec prometheus_client"),
     ),
     "compat": Room(
         names(f"{BELOW_PLUGIN} plugin serve http"),

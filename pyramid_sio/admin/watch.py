@@ -252,6 +252,9 @@ class Watch:
             self._tally.add("packetsOut", packets)
             self._tally.add("bytesOut", size)
 
+    def dropped(self) -> None:
+        """The UI has no number for it."""
+
     # Statistics.
 
     def _tick(self) -> None:

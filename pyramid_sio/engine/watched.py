@@ -46,6 +46,8 @@ class WatchedSession(Session):
             packets = len(message.blobs) + (message.text is not None)
             self.watcher.sent(packets, message.size)
             return True
+        if self.connection.state is State.OPEN:
+            self.watcher.dropped()
         return False
 
     def complete_upgrade(self, transport: WebSocketTransport) -> None:

@@ -22,6 +22,7 @@ from pyramid_sio.interfaces import IEndpoint
 from pyramid_sio.plugin.admin import set_up_admin
 from pyramid_sio.plugin.client_files import client_version
 from pyramid_sio.plugin.context import Invoker
+from pyramid_sio.plugin.metrics import set_up_metrics
 from pyramid_sio.plugin.origin import OriginPolicy
 from pyramid_sio.plugin.outbox import Delivery
 from pyramid_sio.plugin.parsers import find_parser
@@ -103,6 +104,10 @@ class Endpoint:
         self._threads = Threads(self.sio, self.engine, values)
         #: What the admin UI looks through; None: it is off.
         self.admin = set_up_admin(values, self.sio, self.engine)
+        #: What Prometheus asks for; None: nothing is counted.
+        self.metrics = set_up_metrics(
+            values, self.sio, self.engine, redis=lambda: self._tell_health()["redis"]
+        )
 
     def _read_http(self, values: Mapping[str, Any]) -> None:
         """What the view wants to know."""

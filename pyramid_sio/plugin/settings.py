@@ -338,6 +338,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Channels of Redis that one client may be subscribed to in one namespace.",
     ),
     Setting(
+        "metrics",
+        asbool,
+        "false",
+        "Whether this process counts what clients do, for Prometheus (metrics_view); off, nothing "
+        "is counted and nothing costs.",
+    ),
+    Setting(
         "admin",
         asbool,
         "false",

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pyramid_sio.errors import AdapterError, EventError
 from pyramid_sio.protocol.packets import SocketPacket, SocketType
@@ -23,7 +23,7 @@ from pyramid_sio.sockets.broadcast import Flags, check_event
 from pyramid_sio.sockets.fanout import fan_out
 
 if TYPE_CHECKING:
-    from pyramid_sio.interfaces import IComplaints, IHearing, ISource
+    from pyramid_sio.interfaces import IComplaints
     from pyramid_sio.sockets.client import Client
     from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.nsp import Nsp
@@ -41,6 +41,23 @@ How = str | Callable[..., Any] | None
 def is_pattern(name: str) -> bool:
     """Does the name of a channel stand for several, as Redis's PSUBSCRIBE understands it?"""
     return _SPECIAL.search(name) is not None
+
+
+class IHearing(Protocol):
+    """Somebody's interest in one name of an :class:`ISource`. Any thread may call."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until what is said there is heard for sure; False if that takes longer."""
+
+    def close(self) -> None:
+        """Hear no more; never waits."""
+
+
+class ISource(Protocol):
+    """Where messages of other programs come from. Implemented in ``adapters.redis_link``."""
+
+    def listen(self, name: str, hear: Callable[[bytes, bytes], Any], *, pattern: bool) -> IHearing:
+        """Call ``hear(channel, message)`` in the loop for each message; never waits."""
 
 
 class Wish:

@@ -32,6 +32,9 @@ class Notes:
     def sent(self, packets: int, size: int) -> None:
         self.told.append(("sent", packets, size))
 
+    def dropped(self) -> None:
+        self.told.append(("dropped",))
+
 
 @pytest.fixture
 def notes(engine: EngineServer) -> Notes:
@@ -54,6 +57,7 @@ def test_packets_with_data_are_counted_once(engine: EngineServer, notes: Notes) 
         ("received", 3),
         ("received", 4),
         ("sent", 3, 7),
+        ("dropped",),
     ]
 
 

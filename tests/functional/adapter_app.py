@@ -7,7 +7,14 @@ from typing import Any
 from pyramid.config import Configurator
 from pyramid.router import Router
 
-from pyramid_sio import Namespace, SioAdapterDown, SioAdapterUp, get_sio, sio_namespace
+from pyramid_sio import (
+    Namespace,
+    SioAdapterDown,
+    SioAdapterUp,
+    get_sio,
+    metrics_view,
+    sio_namespace,
+)
 
 
 @sio_namespace("/")
@@ -38,6 +45,8 @@ def main(global_config: dict[str, str], **settings: Any) -> Router:
             config.add_subscriber(lambda event: print(f"EVENT {event}"), event)
         config.add_route("health", "/health")
         config.add_view(lambda request: request.sio.health(), route_name="health", renderer="json")
+        config.add_route("metrics", "/metrics")
+        config.add_view(metrics_view, route_name="metrics")
         config.add_route("page", "/page")
         config.add_view(page, route_name="page", renderer="json")
         config.commit()
