@@ -16,6 +16,7 @@ import pytest
 from pyramid_sio.errors import ConnectRefused, DisconnectReason, EventError, ShapedError
 from pyramid_sio.interfaces import IEngineHandler
 from pyramid_sio.protocol.packets import Message
+from pyramid_sio.testing.clock import VirtualClock
 from tests.support import PATIENCE
 
 
@@ -29,17 +30,8 @@ def until(condition: Callable[[], Any], *, what: str = "") -> Any:
     return answer
 
 
-class FakeClock:
-    """Seconds that pass when told to."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
+#: Seconds that pass when told to; the same as applications test with.
+FakeClock = VirtualClock
 
 
 class FakeHandshake:

@@ -79,7 +79,8 @@ ROOMS = {
         names(f"{GEVENT} pyramid plaster"),
     ),
     "testing": Room(
-        names(f"{BELOW_PLUGIN} plugin serve http"), names(f"{GEVENT} pyramid webtest websockets")
+        names(f"{BELOW_PLUGIN} plugin serve http"),
+        names(f"{GEVENT} pyramid pytest webtest websockets"),
     ),
     # Names the public parts of every room, for who asks, and imports none by itself.
     "__init__": Room(names(f"{BELOW_PLUGIN} emitter plugin serve testing"), names("pyramid")),

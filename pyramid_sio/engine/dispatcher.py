@@ -90,6 +90,11 @@ class Dispatcher:
         """Handlers that have started and not returned."""
         return self.running - len(self._idle)
 
+    @property
+    def has_work(self) -> bool:
+        """Is there something that no dispatcher has begun with?"""
+        return bool(self._ready)
+
     def submit(self, lane: Lane, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Append a job to a lane. Never waits; loop thread only."""
         lane.jobs.append((func, args))

@@ -69,6 +69,12 @@ class TimerWheel:
     def __len__(self) -> int:
         return sum(map(len, self._buckets.values()))
 
+    @property
+    def next_due(self) -> float | None:
+        """When :meth:`advance` will next have something to do; None: there is nothing."""
+        self._forget_empty()
+        return self._ticks[0] * self._resolution if self._ticks else None
+
     def add(self, entry: Timed, when: float) -> int:
         """Call ``entry.on_time`` at ``when``; returns the tick that :meth:`remove` wants."""
         tick = int(when / self._resolution) + 1
@@ -104,9 +110,12 @@ class TimerWheel:
                     logger.exception("a timer failed: %r", entry)
         self._arm()
 
-    def _arm(self) -> None:
+    def _forget_empty(self) -> None:
         while self._ticks and not self._buckets[self._ticks[0]]:
             del self._buckets[heapq.heappop(self._ticks)]
+
+    def _arm(self) -> None:
+        self._forget_empty()
         if self._timer is not None:
             self._timer.stop()
             self._timer.close()

@@ -152,7 +152,7 @@ class SioServer(Verbs):
         self.deliver = in_loop
         self.spawn = spawn
         self.generations = {4: Generation(encoder), **generations}
-        self._new_decoder = new_decoder
+        self.new_decoder = new_decoder
         self.recovery = recovery
         self.connect_timeout = connect_timeout
         self.attachment_timeout = attachment_timeout
@@ -304,8 +304,8 @@ class SioServer(Verbs):
         if session.revision == LEGACY:
             legacy = GuardedLegacyClient if limited else LegacyClient
             return legacy(session, self, generation)
-        if self._new_decoder is None:
+        if self.new_decoder is None:
             plain = GuardedClient if limited else Client
             return plain(session, self, generation)
         parsed = GuardedParsedClient if limited else ParsedClient
-        return parsed(session, self, generation, decoder=self._new_decoder())
+        return parsed(session, self, generation, decoder=self.new_decoder())

@@ -168,3 +168,15 @@ def test_hundred_thousand_that_were_cancelled_take_no_room(
     assert len(wheel) == 0
     assert not wheel._buckets
     assert not wheel._ticks
+
+
+def test_next_due(wheel: TimerWheel, clock: FakeClock) -> None:
+    assert wheel.next_due is None
+    entry = Entry()
+    late = wheel.add(entry, clock() + 5)
+    early = wheel.add(entry, clock() + 2)
+    assert wheel.next_due == pytest.approx(clock() + 2, abs=0.11)
+    wheel.remove(entry, early)
+    assert wheel.next_due == pytest.approx(clock() + 5, abs=0.11)
+    wheel.remove(entry, late)
+    assert wheel.next_due is None

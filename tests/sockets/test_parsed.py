@@ -113,6 +113,6 @@ def test_failing_parser_ends_the_connection(server: SioServer) -> None:
 
 
 def test_json_needs_no_decoder(server: SioServer) -> None:
-    server._new_decoder = None
+    server.new_decoder = None
 
     assert type(FakeSession(server.accept).handler) is Client

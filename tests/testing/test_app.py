@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pyramid import testing
+from pyramid.threadlocal import get_current_registry, manager
+
+from pyramid_sio.testing import ConnectionRefused, SioTestApp, TestClient, VirtualClock
+from tests.testing.sample import Chat, make_app
+
+MakeApp = Callable[..., SioTestApp]
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_left() -> None:
+    Chat.left.clear()
+
+
+@pytest.fixture
+def app(sio_test_app: MakeApp) -> SioTestApp:
+    return sio_test_app(make_app())
+
+
+@pytest.fixture
+def timed_app(sio_test_app: MakeApp, sio_clock: VirtualClock) -> SioTestApp:
+    return sio_test_app(make_app(), clock=sio_clock)
+
+
+def enter(app: SioTestApp, name: str = "ann", **options: Any) -> TestClient:
+    """Log in, and connect with the cookie."""
+    app.post("/login", {"name": name})
+    return app.connect("/chat", **options)
+
+
+# Connecting.
+
+
+def test_a_stranger_is_refused(app: SioTestApp) -> None:
+    with pytest.raises(ConnectionRefused, match="Forbidden") as caught:
+        app.connect("/chat")
+    assert caught.value.status is None
+
+
+def test_the_cookies_of_a_login_go_along(app: SioTestApp) -> None:
+    ann = enter(app, "ann")
+    bob = enter(app, "bob")
+    assert bob.call("message", "hello") == "ok"
+    assert ann.expect("message") == ("bob", "hello")
+    bob.expect_nothing("message")
+
+
+def test_refused_with_data(app: SioTestApp) -> None:
+    with pytest.raises(ConnectionRefused) as caught:
+        enter(app, auth={"room": "full"})
+    assert (caught.value.message, caught.value.data) == ("full", {"limit": 2})
+
+
+def test_a_namespace_that_is_not_there(app: SioTestApp) -> None:
+    with pytest.raises(ConnectionRefused, match="Invalid namespace"):
+        app.connect("/nowhere")
+
+
+def test_a_foreign_origin_is_refused_as_over_http(app: SioTestApp) -> None:
+    with pytest.raises(ConnectionRefused) as caught:
+        app.connect("/open", headers={"Origin": "https://evil.example"})
+    assert caught.value.status in (400, 403)
+
+
+def test_a_transport_by_name(app: SioTestApp) -> None:
+    assert enter(app).call("transport") == "websocket"
+    assert enter(app, transport="polling").call("transport") == "polling"
+
+
+def test_two_namespaces_on_one_connection(app: SioTestApp) -> None:
+    chat = enter(app)
+    other = chat.connect("/open")
+    chat.disconnect()
+    assert other.connected
+    other.disconnect(close=True)
+    assert (chat.reason, other.reason) == ("io client disconnect",) * 2
+
+
+def test_only_applications_of_pyramid() -> None:
+    with pytest.raises(TypeError, match="is no application of Pyramid"):
+        SioTestApp(lambda environ, start_response: [])
+
+
+def test_middleware_is_looked_through() -> None:
+    class Middleware:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        def __call__(self, environ: Any, start_response: Any) -> Any:
+            return self.app(environ, start_response)
+
+    with SioTestApp(Middleware(make_app())) as app:
+        assert app.connect("/open").connected
+
+
+# Events.
+
+
+def test_expect_takes_the_first_of_that_name(app: SioTestApp) -> None:
+    ann, bob = enter(app), enter(app, "bob")
+    for text in ("one", "two"):
+        bob.call("message", text)
+    app.post("/news", {"text": "late"})
+    assert ann.expect("news") == ("late",)
+    assert [came.args[1] for came in ann.received] == ["one", "two"]
+    assert ann.expect("message") == ("bob", "one")
+
+
+def test_expect_says_what_came_instead(app: SioTestApp) -> None:
+    ann = enter(app)
+    app.post("/news", {"text": "x"})
+    with pytest.raises(AssertionError, match=r"no 'message' in 0.01 s; what came: .*news"):
+        ann.expect("message", timeout=0.01)
+
+
+def test_expect_nothing(app: SioTestApp) -> None:
+    ann = enter(app)
+    app.post("/news", {"text": "x"})
+    ann.expect_nothing("message")
+    with pytest.raises(AssertionError, match="expected nothing, got"):
+        ann.expect_nothing()
+
+
+def test_binary_both_ways(app: SioTestApp) -> None:
+    assert enter(app).call("blob", b"abc") == b"cba"
+
+
+def test_msgpack(sio_test_app: MakeApp) -> None:
+    app = sio_test_app(make_app(**{"sio.parser": "msgpack"}))
+    assert enter(app).call("blob", b"abc") == b"cba"
+
+
+def test_the_server_asks(app: SioTestApp) -> None:
+    ann = enter(app)
+    ann.on("question", lambda text: text.upper())
+    assert ann.call("ask", "why") == "WHY"
+    assert ann.expect("question") == ("why",)
+
+
+def test_no_acknowledgement_in_time(app: SioTestApp) -> None:
+    with pytest.raises(AssertionError, match=r"no acknowledgement of 'fail' in 0.02 s"):
+        enter(app).call("fail", timeout=0.02)
+
+
+def test_nothing_is_sent_after_the_end(app: SioTestApp) -> None:
+    ann = enter(app)
+    ann.disconnect()
+    with pytest.raises(AssertionError, match="not connected"):
+        ann.emit("message", "x")
+
+
+# The end.
+
+
+def test_leaving(app: SioTestApp) -> None:
+    ann = enter(app)
+    ann.disconnect()
+    assert (ann.reason, Chat.left) == ("io client disconnect", ["client namespace disconnect"])
+
+
+@pytest.mark.parametrize("event", ["kick", "kick_wholly"])
+def test_sent_away(app: SioTestApp, event: str) -> None:
+    ann = enter(app)
+    ann.emit(event)
+    assert ann.expect_disconnect() == "io server disconnect"
+
+
+def test_still_connected(app: SioTestApp) -> None:
+    with pytest.raises(AssertionError, match="still connected"):
+        enter(app).expect_disconnect(timeout=0.01)
+
+
+def test_close_ends_all(app: SioTestApp) -> None:
+    ann = enter(app)
+    app.close()
+    app.close()
+    assert (ann.reason, Chat.left) == ("transport close", ["server shutting down"])
+
+
+# Pyramid's thread-locals.
+
+
+def test_each_handler_has_its_own_current_request(app: SioTestApp) -> None:
+    ann, bob = enter(app), enter(app, "bob")
+    ann.emit("slow")
+    assert bob.call("slow") == [True, True]
+    assert ann.call("slow") == [True, True]
+
+
+def test_the_stack_of_the_test_is_left_alone(sio_test_app: MakeApp) -> None:
+    config = testing.setUp()
+    try:
+        depth = len(manager.stack)
+        enter(sio_test_app(make_app())).call("message", "x")
+        assert get_current_registry() is config.registry
+        assert len(manager.stack) == depth
+    finally:
+        testing.tearDown()
+
+
+# Time.
+
+
+def test_heartbeats_by_a_virtual_clock(timed_app: SioTestApp, sio_clock: VirtualClock) -> None:
+    ann = enter(timed_app)
+    sio_clock.advance(3600)
+    assert ann.call("transport") == "websocket"
+    ann.answers_pings = False
+    sio_clock.advance(19)
+    assert ann.connected
+    sio_clock.advance(27)
+    assert (ann.reason, Chat.left) == ("transport close", ["ping timeout"])
+
+
+def test_time_outs_of_acknowledgements(timed_app: SioTestApp, sio_clock: VirtualClock) -> None:
+    ann = enter(timed_app)
+    ann.emit("ask", "anybody?")
+    ann.expect("question")
+    (socket,) = timed_app.sio.of("/chat").fetch()
+    assert len(socket._acks) == 1
+    sio_clock.advance(61)
+    assert len(socket._acks) == 0
+
+
+# Faults.
+
+
+def test_a_connection_that_is_cut(app: SioTestApp) -> None:
+    ann = enter(app)
+    ann.network.cut()
+    ann.network.cut()
+    assert ann.expect_disconnect() == "transport close"
+    app.settle()
+    assert Chat.left == ["transport close"]
+
+
+def test_packets_that_are_lost(timed_app: SioTestApp, sio_clock: VirtualClock) -> None:
+    ann, bob = enter(timed_app), enter(timed_app, "bob")
+    ann.network.drop("in")
+    bob.call("message", "lost")
+    ann.network.heal()
+    bob.call("message", "found")
+    assert ann.expect("message") == ("bob", "found")
+    ann.network.drop()
+    sio_clock.advance(46)
+    assert Chat.left == ["ping timeout"]
+    assert bob.connected
+
+
+def test_packets_that_take_their_time(timed_app: SioTestApp, sio_clock: VirtualClock) -> None:
+    ann, bob = enter(timed_app), enter(timed_app, "bob")
+    ann.network.delay(2, "in")
+    bob.call("message", "first")
+    ann.network.heal()
+    bob.call("message", "second")
+    ann.expect_nothing()
+    sio_clock.advance(2.5)
+    assert [came.args[1] for came in ann.received] == ["first", "second"]
+
+
+def test_what_is_under_way_when_the_cable_breaks_is_lost(
+    timed_app: SioTestApp, sio_clock: VirtualClock
+) -> None:
+    ann = enter(timed_app)
+    ann.network.delay(1, "out")
+    ann.emit("kick")
+    ann.network.cut()
+    sio_clock.advance(2)
+    assert Chat.left == ["transport close"]
+
+
+def test_directions_are_named(app: SioTestApp) -> None:
+    with pytest.raises(ValueError, match="there are 'in' and 'out'"):
+        enter(app).network.drop("up")
+
+
+def test_what_breaks_the_protocol_ends_the_connection(app: SioTestApp) -> None:
+    ann = enter(app)
+    wire = ann._connection.wire
+    wire.send_out(wire._session.receive_text, "9")
+    assert ann.expect_disconnect() == "transport close"
