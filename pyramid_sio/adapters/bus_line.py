@@ -40,6 +40,7 @@ class BusLine:
         are heard in any mode but ``static``
     :param encoder: of values
     :param complaints: for what others get wrong
+    :param binary: all messages are MessagePack
     """
 
     knows_rooms = False
@@ -53,26 +54,28 @@ class BusLine:
         mode: str,
         encoder: ValueEncoder,
         complaints: IComplaints,
+        binary: bool = False,
     ) -> None:
         self.uid = secrets.token_hex(ID_BYTES)
         self.opens_rooms = mode != STATIC
         #: Messages of others that were ignored, because they were none.
         self.ignored = 0
         self._bus = bus
-        self._namespace = namespace
+        self.namespace = namespace
+        self._binary = binary
         self._mode = mode
-        self._encoder = encoder
+        self.encoder = encoder
         self._complaints = complaints
         self._channel = f"{prefix}#{namespace}#"
         self._rooms: dict[str, ISubscription] = {}
         self._own: list[ISubscription] = []
-        self._hear: Callable[[Envelope], None]
+        self.hear: Callable[[Envelope], None]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._channel} {self.uid}>"
 
     def open(self, hear: Callable[[Envelope], None], has_room: Callable[[Any], bool]) -> None:
-        self._hear = hear
+        self.hear = hear
         for channel in (self._channel, self._of(self.uid)):
             self._own.append(self._bus.subscribe(channel, self._receive))
 
@@ -99,17 +102,23 @@ class BusLine:
             self._bus.publish(self._of(to), self._encode(answer))
 
     def _encode(self, message: Order | Answer) -> bytes:
-        return encode(message, uid=self.uid, namespace=self._namespace, encoder=self._encoder)
+        return encode(
+            message,
+            uid=self.uid,
+            namespace=self.namespace,
+            encoder=self.encoder,
+            binary=self._binary,
+        )
 
     def _receive(self, channel: bytes, data: bytes) -> None:
         try:
-            envelope = decode(data, namespace=self._namespace)
+            envelope = decode(data, namespace=self.namespace, binary=self._binary)
         except ProtocolError as error:
             self.ignored += 1
             self._complaints.add("no message of a server", self._channel, error)
             return
         if envelope is not None and envelope.sender != self.uid:
-            self._hear(envelope)
+            self.hear(envelope)
 
     def count(self, timeout: float) -> int:
         return self._bus.count(self._channel, timeout)

@@ -97,7 +97,7 @@ class RedisLink:
         self.timeout = timeout
         #: Called with True when Redis is reached, with False when it no longer is, and why.
         self.listeners: list[Callable[[bool, str], Any]] = []
-        self._in_loop = in_loop
+        self.in_loop = in_loop
         self._complaints = complaints
         self._connect = connector(url, timeout=timeout)
         self._outbox = Outbox(max_bytes)
@@ -225,7 +225,7 @@ class RedisLink:
 
     def _notify(self, up: bool, why: str) -> None:
         for listener in tuple(self.listeners):
-            self._in_loop(self._tell_listener, listener, up, why)
+            self.in_loop(self._tell_listener, listener, up, why)
 
     def _tell_listener(self, listener: Callable[[bool, str], Any], up: bool, why: str) -> None:
         try:
@@ -254,9 +254,9 @@ class RedisLink:
         self._start_sending()
         if resolve is not None:
             if self._up is False or self._closed:
-                self._in_loop(resolve, None, AdapterError("Redis is not reached"))
+                self.in_loop(resolve, None, AdapterError("Redis is not reached"))
                 return
-            in_loop, inner = self._in_loop, resolve
+            in_loop, inner = self.in_loop, resolve
             self._outbox.put(Command(args, lambda reply, exc: in_loop(inner, reply, exc)))
         elif not self._closed:
             self._outbox.put(Command(args))

@@ -13,6 +13,7 @@ from pyramid_sio.adapters.bus_line import BusLine
 from pyramid_sio.adapters.cluster import ClusterAdapter
 from pyramid_sio.adapters.redis_bus import RedisBus
 from pyramid_sio.adapters.redis_pubsub import ClassicLine
+from pyramid_sio.adapters.redis_streams import StreamOptions, StreamReader, StreamsLine
 from pyramid_sio.protocol.cluster_values import ValueEncoder
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pyramid_sio.adapters.redis_link import RedisLink
     from pyramid_sio.interfaces import IAdapter, IComplaints
     from pyramid_sio.sockets.namespace import Namespace
+
+#: Seconds a question for entries of a stream waits for them.
+LONGEST_BLOCK = 5.0
 
 AdapterFactory = Callable[["dict[str, Namespace]"], "IAdapter"]
 
@@ -48,6 +52,36 @@ def sharded(
         RedisBus(link, sharded=True),
         prefix=values["redis_prefix"],
         mode=values["redis_subscription_mode"],
+        encoder=ValueEncoder(values["json_default"]),
+        complaints=complaints,
+    )
+    return cluster(values, new_line, complaints)
+
+
+def streams(
+    values: Mapping[str, Any], *, link: RedisLink, complaints: IComplaints
+) -> AdapterFactory:
+    """As ``@socket.io/redis-streams-adapter`` does."""
+    options = StreamOptions(
+        name=values["redis_stream_name"],
+        count=values["redis_stream_count"],
+        max_length=values["redis_stream_max_length"],
+        read_count=values["redis_stream_read_count"],
+        sharded=values["redis_stream_sharded_pubsub"],
+    )
+    reader = StreamReader(
+        link,
+        options,
+        # Well before the connection is given up for saying nothing.
+        block=min(values["redis_timeout"] / 2, LONGEST_BLOCK),
+        in_loop=link.in_loop,
+        complaints=complaints,
+    )
+    new_line = partial(
+        StreamsLine,
+        link,
+        reader=reader,
+        prefix=values["redis_prefix"],
         encoder=ValueEncoder(values["json_default"]),
         complaints=complaints,
     )

@@ -90,7 +90,11 @@ def find_rooms(
         )
     from pyramid_sio.plugin import redis_rooms
 
-    make = {REDIS: redis_rooms.classic, SHARDED: redis_rooms.sharded}[adapter]
+    make = {
+        REDIS: redis_rooms.classic,
+        SHARDED: redis_rooms.sharded,
+        STREAMS: redis_rooms.streams,
+    }[adapter]
     factory = make(values, link=link, complaints=complaints)
     return Rooms(recovery, factory, f"shared through {link.address} ({adapter})")
 

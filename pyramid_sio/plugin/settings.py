@@ -320,6 +320,39 @@ SETTINGS: tuple[Setting, ...] = (
         "the cluster have it, or messages are lost.",
     ),
     Setting(
+        "redis_stream_name",
+        str,
+        "socket.io",
+        "The stream of redis-streams: the streamName of Node.js servers.",
+    ),
+    Setting(
+        "redis_stream_count",
+        count,
+        "1",
+        "How many streams redis-streams spreads namespaces over: streamCount.",
+    ),
+    Setting(
+        "redis_stream_max_length",
+        count,
+        "10_000",
+        "About how many entries a stream keeps; a server, or a client with sio.recovery, that is "
+        "away for more than that loses messages: maxLen.",
+    ),
+    Setting("redis_stream_read_count", count, "100", "Most entries read at once: readCount."),
+    Setting(
+        "redis_stream_sharded_pubsub",
+        asbool,
+        "false",
+        "Whether questions between servers with redis-streams go over sharded pub/sub: "
+        "useShardedPubSub.",
+    ),
+    Setting(
+        "redis_session_prefix",
+        str,
+        "sio:session:",
+        "What keys begin with under which clients are kept that may come back: sessionKeyPrefix.",
+    ),
+    Setting(
         "redis_timeout",
         seconds,
         "5",

@@ -153,10 +153,18 @@ class ClusterContract:
     def settle(self, server: Server, *others: Server) -> None:
         """Wait until what was said before has been heard everywhere."""
         seen: list[str] = []
+        # What goes to clients need not go the same way as what goes to servers.
+        witnesses = [other.connect("settled?")[0] for other in others]
         for other in others:
             other.nsp.server_listeners["settled?"] = [lambda: seen.append("yes")]
         server.nsp.server_side_emit("settled?")
-        until(lambda: len(seen) == len(others), what="others to hear")
+        server.nsp.to("settled?").emit("settled?")
+        until(lambda: len(seen) == len(others), what="other servers to hear")
+        for other, witness in zip(others, witnesses, strict=True):
+            until(lambda witness=witness: '2["settled?"]' in witness.sent, what="clients to hear")
+            witness.lose()
+            witness.run()
+            other.made.pop()
 
     # Broadcasts.
 
@@ -261,7 +269,8 @@ class ClusterContract:
         for number in range(300):
             here.nsp.emit("n", number)
         self.settle(here, there)
-        assert far.events == [f'["n",{number}]' for number in range(300)]
+        events = far.events
+        assert events == [f'["n",{number}]' for number in range(300)]
 
     # Many at once.
 
@@ -379,7 +388,8 @@ class ClusterContract:
         remote.join("1", "2")
         remote.leave("1")
         self.settle(here, there)
-        assert client.events == ['["hello",1]', '["question"]']
+        # Questions may go another way.
+        assert sorted(client.events) == ['["hello",1]', '["question"]']
         assert far.rooms == {far.sid, "2"}
         remote.disconnect()
         self.settle(here, there)
