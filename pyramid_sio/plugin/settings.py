@@ -7,12 +7,13 @@ the Socket.IO server from the result; the documentation prints this table.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from pyramid.exceptions import ConfigurationError
 from pyramid.settings import asbool
 
+from pyramid_sio.plugin.cluster_settings import CLUSTER_SETTINGS, Setting
 from pyramid_sio.plugin.converters import (
     address,
     count,
@@ -30,21 +31,6 @@ from pyramid_sio.plugin.converters import (
 from pyramid_sio.plugin.cookie import parse_cookie
 
 PREFIX = "sio."
-
-
-class Setting(NamedTuple):
-    """One setting.
-
-    :param convert: from the text of an ini file, or from a Python value; raises ValueError
-    :param default: as an ini file would say it
-    :param why: what it does, and the reason for its default
-    """
-
-    name: str
-    convert: Callable[[Any], Any]
-    default: str
-    why: str
-
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("path", url_path, "/socket.io/", "Where clients connect; theirs has the same default."),
@@ -273,97 +259,7 @@ SETTINGS: tuple[Setting, ...] = (
         "How packets are written: json, msgpack, or a dotted name of a parser. Clients must be "
         "told the same; they cannot ask.",
     ),
-    Setting(
-        "workers_buffer_size",
-        count,
-        "10_000_000",
-        "Bytes that may be on the way to one other worker of this server, with workers in "
-        "[server:main] and without Redis; one that does not keep up misses what is beyond.",
-    ),
-    Setting(
-        "redis_url",
-        str,
-        "",
-        "The Redis that joins several processes, such as redis://localhost:6379/0; empty: none.",
-    ),
-    Setting(
-        "adapter",
-        one_of("auto", "memory", "redis", "redis-sharded", "redis-streams"),
-        "auto",
-        "How rooms are shared with other processes: redis and its variants as the adapters of "
-        "Node.js do, memory not at all; auto is redis where there is a sio.redis_url.",
-    ),
-    Setting(
-        "requests_timeout",
-        seconds,
-        "5",
-        "Seconds other servers may take to say whom they have, or which rooms.",
-    ),
-    Setting(
-        "redis_prefix",
-        str,
-        "socket.io",
-        "What Redis channels begin with: the key or channelPrefix of Node.js servers.",
-    ),
-    Setting(
-        "redis_specific_responses",
-        asbool,
-        "false",
-        "Whether answers go to the server that asked only: publishOnSpecificResponseChannel. "
-        "Saves work in large clusters.",
-    ),
-    Setting(
-        "redis_subscription_mode",
-        one_of("static", "dynamic", "dynamic-private"),
-        "dynamic",
-        "Which rooms have a channel of their own with redis-sharded; as all Node.js servers of "
-        "the cluster have it, or messages are lost.",
-    ),
-    Setting(
-        "redis_stream_name",
-        str,
-        "socket.io",
-        "The stream of redis-streams: the streamName of Node.js servers.",
-    ),
-    Setting(
-        "redis_stream_count",
-        count,
-        "1",
-        "How many streams redis-streams spreads namespaces over: streamCount.",
-    ),
-    Setting(
-        "redis_stream_max_length",
-        count,
-        "10_000",
-        "About how many entries a stream keeps; a server, or a client with sio.recovery, that is "
-        "away for more than that loses messages: maxLen.",
-    ),
-    Setting("redis_stream_read_count", count, "100", "Most entries read at once: readCount."),
-    Setting(
-        "redis_stream_sharded_pubsub",
-        asbool,
-        "false",
-        "Whether questions between servers with redis-streams go over sharded pub/sub: "
-        "useShardedPubSub.",
-    ),
-    Setting(
-        "redis_session_prefix",
-        str,
-        "sio:session:",
-        "What keys begin with under which clients are kept that may come back: sessionKeyPrefix.",
-    ),
-    Setting(
-        "redis_timeout",
-        seconds,
-        "5",
-        "Seconds Redis may take to answer before its connection is given up and made anew.",
-    ),
-    Setting(
-        "redis_queue_size",
-        count,
-        "10_000_000",
-        "Bytes that may wait for Redis while it is away; beyond that the oldest are dropped.",
-    ),
+    *CLUSTER_SETTINGS,
     Setting(
         "max_subscriptions",
         count,

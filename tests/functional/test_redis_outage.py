@@ -25,7 +25,7 @@ def say(server: Server, text: str) -> None:
 def test_a_server_begins_without_redis_and_finds_it_later(serve: Serve, tmp_path: Path) -> None:
     port = free_port()
     server = serve(APP, redis_url=f"redis://127.0.0.1:{port}")
-    server.expect(f"rooms in memory, redis://127.0.0.1:{port};")
+    server.expect(f"rooms shared through redis://127.0.0.1:{port} (redis);")
     server.expect(f"Redis at redis://127.0.0.1:{port} is not reached")
     server.expect("EVENT <SioAdapterDown")
     say(server, "nobody else hears")
