@@ -44,8 +44,8 @@ class Dialect:
     :param blob_prefix: what precedes each attachment in a frame
     :param encode_payload: the answer to a poll, from messages and from packets that are ready as
         they are. With False as second argument the client cannot take binary
-    :param decode_payload: the packets of a POST's body, as far as they are good. Its content
-        type says that it is binary: second argument; the client can take binary: third argument
+    :param decode_payload: the packets of a POST's body, as far as they are good; with True as
+        second argument its content type says that it is binary
     :param reads_binary: may a POST say that?
     """
 
@@ -59,5 +59,5 @@ class Dialect:
     text_prefix: bytes
     blob_prefix: bytes
     encode_payload: Callable[[Sequence[Message | bytes], bool], Body]
-    decode_payload: Callable[[bytes, bool, bool], Iterator[EnginePacket]]
+    decode_payload: Callable[[bytes, bool], Iterator[EnginePacket]]
     reads_binary: bool

@@ -305,7 +305,7 @@ def encode_body(items: Sequence[Message | bytes], binary: bool) -> Body:
     return Body(join_payload(packets_of(items)))
 
 
-def decode_body(body: bytes, binary: bool, takes_binary: bool = False) -> Iterator[EnginePacket]:
+def decode_body(body: bytes, binary: bool) -> Iterator[EnginePacket]:
     """The packets of a POST. Bytes that are not UTF-8 become U+FFFD.
 
     :raises ProtocolError: their lengths do not fit

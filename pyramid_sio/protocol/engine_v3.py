@@ -130,35 +130,34 @@ def decode_binary(data: bytes) -> EnginePacket:
 def decode_payload(
     body: bytes,
     binary: bool = False,
-    takes_binary: bool = True,
     *,
     max_packets: int = MAX_PACKETS,
 ) -> Iterator[EnginePacket]:
     """Yield the packets of a POST body, as far as they are good.
 
+    Clients of Socket.IO 1 encode text twice. Nothing else tells them from those of Socket.IO 2,
+    so text that can have been encoded twice is taken to be.
+
     :param binary: its content type says that it is bytes
-    :param takes_binary: False if the client takes none. Of those, Socket.IO 1 encodes text
-        twice; that is found out and undone
     :param max_packets: how many packets are accepted
     :raises ProtocolError: at a bad packet
     :raises LimitExceeded: at the packet that is one too many
     """
     if not body:
         raise ProtocolError("empty payload")
-    if binary:
-        packets = _decode_bytes(body)
-    else:
-        text = body.decode("utf-8", "replace")
-        packets = _decode_characters(text, may_be_double=not takes_binary)
+    packets = _decode_bytes(body) if binary else _decode_characters(body)
     for count, packet in enumerate(packets):
         if count == max_packets:
             raise LimitExceeded(f"more than {max_packets} packets in one payload")
         yield packet
 
 
-def _decode_characters(text: str, *, may_be_double: bool) -> Iterator[EnginePacket]:
+def _decode_characters(body: bytes) -> Iterator[EnginePacket]:
     """``<length>:<packet>``, again and again; an empty packet means nothing."""
+    text = body.decode("utf-8", "replace")
     cut, end = _in_units(text)
+    # All of it, or none: one character that cannot be such a byte speaks for the others.
+    is_double = _undouble(text) is not text
     position = 0
     while position < end:
         match = _LENGTH.match(cut(position, position + MAX_DIGITS + 1))
@@ -170,7 +169,7 @@ def _decode_characters(text: str, *, may_be_double: bool) -> Iterator[EnginePack
             raise ProtocolError("a payload that ends before its last packet")
         packet = cut(start, position)
         if packet:
-            yield decode_text(_undouble(packet) if may_be_double else packet)
+            yield decode_text(_undouble(packet) if is_double else packet)
         else:
             yield _NOTHING
 

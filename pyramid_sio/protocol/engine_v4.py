@@ -118,7 +118,6 @@ def decode_binary(data: bytes) -> EnginePacket:
 def decode_payload(
     body: bytes,
     binary: bool = False,
-    takes_binary: bool = True,
     *,
     max_packets: int = MAX_PACKETS,
 ) -> Iterator[EnginePacket]:
@@ -128,7 +127,6 @@ def decode_payload(
     Bytes that are not UTF-8 become U+FFFD.
 
     :param binary: revision 4 has no binary payloads
-    :param takes_binary: so this changes nothing
     :param max_packets: how many packets are accepted
     :raises ProtocolError: at a bad packet
     :raises LimitExceeded: at the packet that is one too many

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.conftest import Serve
 from tests.functional.conftest import APP
 from tests.functional.scenarios import Scenarios
-from tests.support import Server, free_port
+from tests.support import ROOT, Node, Server, free_port
 
 GENERATIONS = (1, 2, 3, 4)
 TRANSPORTS = ("polling", "websocket", "upgrade")
@@ -71,3 +72,103 @@ def test_server_restarts(scenarios: Scenarios, serve: Serve, generation: int) ->
     job.tell("restarted")
 
     job.result()
+
+
+def test_one_room_for_all(node: Node, serve_shared: Callable[..., Server]) -> None:
+    """What each client says reaches every other of whatever generation, intact."""
+    server = serve_shared(allow_eio3="true", legacy="true")
+    assert node("all_generations.js", server.url).strip() == "14 clients"
+
+
+@each_client
+@each_transport
+def test_client_that_takes_no_binary(
+    scenarios: Scenarios, server: Server, generation: int, transport: str
+) -> None:
+    scenarios(
+        "generations.binary",
+        server.url,
+        transport=transport,
+        generation=generation,
+        client={"forceBase64": True},
+    )
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_not_served_unless_asked_for(scenarios: Scenarios, serve: Serve, generation: int) -> None:
+    server = serve(APP)
+    scenarios("generations.not_served", server.url, transport="polling", generation=generation)
+    assert "sent by Socket.IO clients of version 1 and 2" in server.output
+    assert "sio.allow_eio3 = true" in server.output
+
+
+JSONP = """\
+async () => {
+  const text = "h€llo é 日本 😀 \\u2028 \\\\n \\n <\\/script>";
+  const socket = io({ forceJSONP: true, transports: ["polling"], forceNew: true });
+  const next = (event) => new Promise((done) => socket.once(event, (...args) => done(args)));
+  await next("connect");
+  const answer = await new Promise((done) => socket.emit("echo", text, 1, (...args) => done(args)));
+  const back = next("back");
+  socket.emit("reflect", "back", text, new Uint8Array([0, 1, 255]).buffer);
+  const [said, blob] = await back;
+  const result = {
+    transport: socket.io.engine.transport.name,
+    scripts: document.querySelectorAll("script[src*='j=']").length,
+    intact: [answer[0] === text, answer[1], said === text, [...new Uint8Array(blob)]],
+  };
+  socket.close();
+  return result;
+}
+"""
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_page_that_loads_scripts(
+    server: Server, new_page: Callable[..., Page], generation: int
+) -> None:
+    """``forceJSONP`` in a real browser."""
+    page = new_page()
+    page.goto(f"{server.url}/page/none.js")
+    page.add_script_tag(path=ROOT / f"node_modules/socket.io-client-{generation}/dist/socket.io.js")
+
+    result = page.evaluate(JSONP)
+
+    assert result["intact"] == [True, 1, True, [0, 1, 255]]
+    assert result["transport"] == "polling"
+    assert result["scripts"] > 0
+
+
+FAR = """\
+async ([url, transports]) => {
+  const socket = io(url, { transports, forceNew: true });
+  const next = (event) => new Promise((done) => socket.once(event, (...args) => done(args)));
+  const refused = next("connect_error").then(() => "refused");
+  if (await Promise.race([next("connect"), refused]) === "refused") {
+    return "refused";
+  }
+  const blob = new Uint8Array([0, 4, 255]).buffer;
+  const [text, back] = await new Promise((done) =>
+    socket.emit("echo", "é😀", blob, (...args) => done(args)));
+  socket.close();
+  return [text, [...new Uint8Array(back)]];
+}
+"""
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_page_of_another_site(
+    serve_shared: Callable[..., Server],
+    server: Server,
+    new_page: Callable[..., Page],
+    generation: int,
+    transport: str,
+) -> None:
+    """These clients ask with credentials; browsers then want the origin by its name."""
+    anybody = serve_shared(allow_eio3="true", cors_origins="*")
+    page = new_page()
+    page.goto(f"{server.url}/page/none.js")
+    page.add_script_tag(path=ROOT / f"node_modules/socket.io-client-{generation}/dist/socket.io.js")
+
+    assert page.evaluate(FAR, [anybody.url, [transport]]) == ["é😀", [0, 4, 255]]

@@ -117,7 +117,7 @@ class PollingTransport:
         return self.session.dialect.encode_payload(items, self._binary)
 
     def _decode(self, body: bytes, binary: bool) -> Iterator[EnginePacket]:
-        return self.session.dialect.decode_payload(body, binary, self._binary)
+        return self.session.dialect.decode_payload(body, binary)
 
     def _clear(self) -> None:
         self._queue = []

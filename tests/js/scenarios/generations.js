@@ -23,6 +23,7 @@ function open(t, namespace = "/", extra = {}) {
     reconnectionDelay: 50,
     reconnectionDelayMax: 200,
     transports: transport === "upgrade" ? ["polling", "websocket"] : [transport],
+    ...t.options.client,
     ...extra,
   });
   t.atEnd(() => socket.close());
