@@ -252,3 +252,13 @@ class TestClientPings:
         connection.complete_upgrade(110.0)
         assert connection.reach(144.9) is Due.NOTHING
         assert connection.reach(145.0) is Due.TIMEOUT
+
+
+def test_doubt_gives_a_client_as_long_as_a_pong() -> None:
+    connection = Connection(ping_interval=25, ping_timeout=20, now=0, upgraded=False)
+    connection.doubt(5)
+    assert connection.deadline == 25
+    assert connection.receive(EngineType.PONG, 10) is None
+    assert (connection.awaiting_pong, connection.deadline) == (False, 35)
+    connection.doubt(30)
+    assert connection.reach(50) is Due.TIMEOUT
