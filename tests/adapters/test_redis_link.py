@@ -362,6 +362,20 @@ class TestOutages:
             wait_until(lambda: (b"news", b"after") in ears.heard)
             linked.link.close()
 
+    def test_redis_that_is_slow_is_waited_for(self, linked: Linked, direct: redis.Redis) -> None:
+        ears, _ = linked.subscribe("news")
+        linked.wait_up()
+        direct.client_pause(500)
+        begin = time.monotonic()
+        for number in range(100):
+            linked.link.publish("news", str(number))
+        assert time.monotonic() - begin < 0.4
+        wait_until(lambda: len(ears.heard) == 100, what="what was said meanwhile")
+        assert time.monotonic() - begin >= 0.4
+        assert [int(data) for _, data in ears.heard] == list(range(100))
+        assert linked.news == [True]
+        assert linked.link.health().lost == 0
+
     def test_a_silent_connection_is_asked_and_kept(self, server: Redis) -> None:
         linked = Linked(server.url, timeout=0.1)
         ears, _ = linked.subscribe("quiet")
