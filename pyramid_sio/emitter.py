@@ -17,10 +17,6 @@ from pyramid_sio.sockets.broadcast import Broadcast, Verbs, check_event
 
 if TYPE_CHECKING:
     from pyramid_sio.adapters.emitting import EmittingAdapter, Say
-    from pyramid_sio.adapters.lines import ILine
-
-#: What ``sio.adapter`` means where there is a Redis and nothing else is said.
-CLASSIC, SHARDED = "redis", "redis-sharded"
 
 
 class Ignored:
@@ -178,40 +174,16 @@ def read_settings(uri: str) -> dict[str, Any]:
 def _find_line(publisher: Any, values: Mapping[str, Any]) -> Callable[[str], Say]:
     """What makes, for a namespace, that by which its servers are told something."""
     from pyramid_sio.adapters.emitting import say_through
-    from pyramid_sio.protocol.cluster_values import ValueEncoder
+    from pyramid_sio.plugin import redis_rooms
+    from pyramid_sio.plugin.rooms import AUTO, REDIS, SHARDED, STREAMS
 
-    adapter = CLASSIC if values["adapter"] == "auto" else values["adapter"]
-    encoder = ValueEncoder(values["json_default"])
-    make = {CLASSIC: _classic, SHARDED: _sharded}.get(adapter)
+    adapter = REDIS if values["adapter"] == AUTO else values["adapter"]
+    make = {
+        REDIS: redis_rooms.classic,
+        SHARDED: redis_rooms.sharded,
+        STREAMS: redis_rooms.streams,
+    }.get(adapter)
     if make is None:
         raise AdapterError(f"sio.adapter = {adapter}: its servers cannot be reached")
-    new_line = make(publisher, values, encoder)
+    new_line = make(values, link=publisher, complaints=Ignored())
     return lambda name: say_through(new_line(name))
-
-
-def _classic(publisher: Any, values: Mapping[str, Any], encoder: Any) -> Callable[[str], ILine]:
-    from pyramid_sio.adapters.redis_pubsub import ClassicLine
-
-    return lambda name: ClassicLine(
-        publisher,
-        name,
-        key=values["redis_prefix"],
-        specific=False,
-        encoder=encoder,
-        complaints=Ignored(),
-    )
-
-
-def _sharded(publisher: Any, values: Mapping[str, Any], encoder: Any) -> Callable[[str], ILine]:
-    from pyramid_sio.adapters.bus_line import BusLine
-    from pyramid_sio.adapters.redis_bus import RedisBus
-
-    bus = RedisBus(publisher, sharded=True)
-    return lambda name: BusLine(
-        bus,
-        name,
-        prefix=values["redis_prefix"],
-        mode=values["redis_subscription_mode"],
-        encoder=encoder,
-        complaints=Ignored(),
-    )

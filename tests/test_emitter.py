@@ -24,6 +24,7 @@ APP = "tests.functional.adapter_app:main"
 #: Who counts the servers of ``/chat``, by adapter.
 COUNTED = {
     "redis": ("NUMSUB", "socket.io-request#/chat#"),
+    "redis-streams": ("NUMSUB", "socket.io#/chat#"),
     "redis-sharded": ("SHARDNUMSUB", "socket.io#/chat#"),
 }
 

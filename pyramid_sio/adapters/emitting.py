@@ -65,6 +65,11 @@ class Publisher:
         except (RedisError, OSError) as exc:
             raise AdapterError(f"Redis at {self.address}: {exc}") from exc
 
+    @staticmethod
+    def in_loop(func: Callable[..., Any], *args: Any) -> Any:
+        """Do it at once: there is no loop."""
+        return func(*args)
+
     def close(self) -> None:
         self._client.close()
 

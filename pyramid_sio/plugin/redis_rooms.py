@@ -1,6 +1,7 @@
 """The adapters that join a process to others through Redis, from the settings.
 
-Upstream: ``plugin.rooms``. Downstream: ``adapters``, for each namespace.
+Upstream: ``plugin.rooms``, and ``emitter``, which uses the lines alone.
+Downstream: ``adapters``, for each namespace.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 #: Seconds a question for entries of a stream waits for them.
 LONGEST_BLOCK = 5.0
 
+#: What makes a line for a namespace of that name.
+NewLine = Callable[[str], "ILine"]
 AdapterFactory = Callable[["dict[str, Namespace]"], "IAdapter"]
 
 
-def classic(
-    values: Mapping[str, Any], *, link: RedisLink, complaints: IComplaints
-) -> AdapterFactory:
+def classic(values: Mapping[str, Any], *, link: RedisLink, complaints: IComplaints) -> NewLine:
     """As ``@socket.io/redis-adapter`` does by default."""
-    new_line = partial(
+    return partial(
         ClassicLine,
         link,
         key=values["redis_prefix"],
@@ -40,14 +41,11 @@ def classic(
         encoder=ValueEncoder(values["json_default"]),
         complaints=complaints,
     )
-    return cluster(values, new_line, complaints)
 
 
-def sharded(
-    values: Mapping[str, Any], *, link: RedisLink, complaints: IComplaints
-) -> AdapterFactory:
+def sharded(values: Mapping[str, Any], *, link: RedisLink, complaints: IComplaints) -> NewLine:
     """As its ``createShardedAdapter`` does."""
-    new_line = partial(
+    return partial(
         BusLine,
         RedisBus(link, sharded=True),
         prefix=values["redis_prefix"],
@@ -55,12 +53,9 @@ def sharded(
         encoder=ValueEncoder(values["json_default"]),
         complaints=complaints,
     )
-    return cluster(values, new_line, complaints)
 
 
-def streams(
-    values: Mapping[str, Any], *, link: RedisLink, complaints: IComplaints
-) -> AdapterFactory:
+def streams(values: Mapping[str, Any], *, link: RedisLink, complaints: IComplaints) -> NewLine:
     """As ``@socket.io/redis-streams-adapter`` does."""
     options = StreamOptions(
         name=values["redis_stream_name"],
@@ -77,7 +72,7 @@ def streams(
         in_loop=link.in_loop,
         complaints=complaints,
     )
-    new_line = partial(
+    return partial(
         StreamsLine,
         link,
         reader=reader,
@@ -85,11 +80,10 @@ def streams(
         encoder=ValueEncoder(values["json_default"]),
         complaints=complaints,
     )
-    return cluster(values, new_line, complaints)
 
 
 def cluster(
-    values: Mapping[str, Any], new_line: Callable[[str], ILine], complaints: IComplaints
+    values: Mapping[str, Any], new_line: NewLine, complaints: IComplaints
 ) -> AdapterFactory:
     """An adapter for each namespace, on a line of its own."""
     timeout = values["requests_timeout"]

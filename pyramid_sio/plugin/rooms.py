@@ -95,7 +95,8 @@ def find_rooms(
         SHARDED: redis_rooms.sharded,
         STREAMS: redis_rooms.streams,
     }[adapter]
-    factory = make(values, link=link, complaints=complaints)
+    new_line = make(values, link=link, complaints=complaints)
+    factory = redis_rooms.cluster(values, new_line, complaints)
     return Rooms(recovery, factory, f"shared through {link.address} ({adapter})")
 
 
