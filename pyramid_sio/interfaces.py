@@ -174,16 +174,19 @@ class IInvoker(Protocol):
         """The request the application sees in ``socket.request``."""
 
     def enclose(self, socket: Any, func: Callable[..., Any], args: Iterable[Any]) -> Any:
-        """The same as an event of its own: with a transaction, say, if the application has them.
-
-        :raises ShapedError: it failed, and the application has said what the client is told
-        """
+        """The same as an event of its own, in a transaction, say. May raise ``ShapedError``."""
 
     def settle(self, definition: Any) -> None:
         """Configuration is complete: see once which of its handlers need more than a call."""
 
+    def guards(self, definition: Any) -> bool:
+        """Could a user who is in a namespace lose the right to be there?"""
+
     def admit(self, socket: Any) -> None:
         """:raises Exception: this client's user may not enter the namespace"""
+
+    def recheck(self, socket: Any) -> Sequence[str]:
+        """The same for one that is in, in ``enclose``; the rooms it may not be in."""
 
     def check_rooms(self, socket: Any, rooms: Iterable[str]) -> None:
         """:raises Exception: this client's user may not enter one of the rooms"""
@@ -192,11 +195,8 @@ class IInvoker(Protocol):
         """What the application wants told about an error, as ``ShapedError``; or the error."""
 
     def tell(self, socket: Any, what: str, *facts: Any) -> None:
-        """Let the application know what happened to a client; may wait, does not raise.
-
-        :param what: ``connected``, ``refused`` with an error, ``disconnected`` with a reason,
-            or ``failed`` with an event's name and an error
-        """
+        """What happened to a client: ``connected``, ``refused`` with an error, ``disconnected``
+        with a reason, ``failed`` with an event and an error. May wait; does not raise."""
 
     def user_of(self, socket: Any) -> Any:
         """Who the client's opening request came from, or None: something hashable."""

@@ -221,6 +221,9 @@ class FakeInvoker:
         self.user: Any = None
         #: Why nobody is admitted; None: everybody is.
         self.refusal: ConnectRefused | None = None
+        #: What goes wrong when rights are looked at again; and the rooms nobody may be in.
+        self.failure: Exception | None = None
+        self.forbidden: set[str] = set()
         #: What is made of errors; None: nothing.
         self.shaped: ShapedError | None = None
         #: What the application was told.
@@ -254,6 +257,15 @@ class FakeInvoker:
         # An error would keep alive what it passed through.
         plain = (repr(fact) if isinstance(fact, Exception) else fact for fact in facts)
         self.told.append((what, *plain))
+
+    def guards(self, definition: Any) -> bool:
+        return definition.permission is not None
+
+    def recheck(self, socket: Any) -> list[str]:
+        if self.failure is not None:
+            raise self.failure
+        self.admit(socket)
+        return sorted(self.forbidden & socket.rooms)
 
     def check_rooms(self, socket: Any, rooms: Iterable[str]) -> None:
         if not self.permissions.issuperset(rooms):

@@ -166,7 +166,7 @@ class Hearing:
 
     def _hear_server_emit(self, message: ServerEmit, sender: str | None) -> None:
         nsp = self._nsp()
-        if nsp is not None and message.args[0] in nsp.server_listeners:
+        if nsp is not None and nsp.hears(message.args[0]):
             nsp.server.spawn(self._serve, nsp, message, sender)
 
     def _serve(self, nsp: Nsp, message: ServerEmit, sender: str | None) -> None:

@@ -88,6 +88,14 @@ class ManagedInvoker:
         """Nothing is around handlers; old code asks for no permissions."""
         definition.settle(unguarded)
 
+    def guards(self, definition: Definition) -> bool:
+        """What the view has decided stays so."""
+        return False
+
+    def recheck(self, socket: Any) -> Sequence[str]:
+        """There is nothing to look at again."""
+        return ()
+
     def check_rooms(self, socket: Any, rooms: Iterable[str]) -> None:
         """Everybody may enter every room."""
 

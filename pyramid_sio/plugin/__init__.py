@@ -16,7 +16,7 @@ def includeme(config: Configurator) -> None:
     :raises ConfigurationError: one of the ``sio.*`` settings is wrong
     """
     from pyramid_sio.interfaces import IEndpoint
-    from pyramid_sio.plugin import derivers, directives, notices, routes
+    from pyramid_sio.plugin import derivers, directives, notices, page, routes
     from pyramid_sio.plugin.endpoint import Endpoint
 
     if config.registry.queryUtility(IEndpoint) is not None:
@@ -33,6 +33,8 @@ def includeme(config: Configurator) -> None:
     config.add_subscriber_predicate("sio_namespace", notices.SocketNamespacePredicate)
     config.add_subscriber_predicate("sio_event", notices.SocketEventPredicate)
     config.add_request_method(_SioOfRequest(), "sio")
+    for method in (page.sio_script_tag, page.sio_options, page.sio_options_tag):
+        config.add_request_method(method)
     routes.serve(config, endpoint)
 
 

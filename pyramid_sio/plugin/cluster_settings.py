@@ -1,31 +1,14 @@
-"""The part of the settings' table that joins processes; and what a row of it is.
+"""The part of the settings' table that joins processes.
 
 Upstream: ``plugin.settings`` puts all rows together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 from pyramid.settings import asbool
 
 from pyramid_sio.plugin.converters import count, one_of, seconds
-
-
-class Setting(NamedTuple):
-    """One setting.
-
-    :param convert: from the text of an ini file, or from a Python value; raises ValueError
-    :param default: as an ini file would say it
-    :param why: what it does, and the reason for its default
-    """
-
-    name: str
-    convert: Callable[[Any], Any]
-    default: str
-    why: str
-
+from pyramid_sio.plugin.setting import Setting
 
 CLUSTER_SETTINGS: tuple[Setting, ...] = (
     Setting(

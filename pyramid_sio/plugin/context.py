@@ -29,10 +29,16 @@ if TYPE_CHECKING:
 
 
 class Invoker:
-    """Runs the application's code in a :class:`Frame`."""
+    """Runs the application's code in a :class:`Frame`.
 
-    def __init__(self, registry: Registry) -> None:
+    :param prove: called with each client that wants in, before anything else is looked at
+    """
+
+    def __init__(
+        self, registry: Registry, prove: Callable[[Namespace], None] = lambda socket: None
+    ) -> None:
         self.registry = registry
+        self._prove = prove
         self.security = Security(registry)
         self._notices = Notices(registry)
 
@@ -123,12 +129,30 @@ class Invoker:
         :raises ConnectRefused: there is no such namespace for this client
         :raises HTTPForbidden: its user lacks a permission
         """
+        self._prove(socket)
         definition = socket.nsp.definition
         if isinstance(definition, GuardedDefinition):
             self.security.admit(socket, definition)
             if socket.recovered and self.security.forbidden_rooms(socket):
                 # What it missed may be from there, so it comes back as somebody new.
                 socket.recovered = False
+
+    def guards(self, definition: Definition) -> bool:
+        """Could a user who is in a namespace lose the right to be there?"""
+        return isinstance(definition, GuardedDefinition) and self.security.is_guarded(definition)
+
+    def recheck(self, socket: Namespace) -> list[str]:
+        """See if a client's user may be where it is; the rooms where not.
+
+        :raises Exception: as :meth:`admit` does
+        """
+        return self.enclose(socket, self._recheck, (socket,))  # type: ignore[no-any-return]
+
+    def _recheck(self, socket: Namespace) -> list[str]:
+        definition = socket.nsp.definition
+        assert isinstance(definition, GuardedDefinition)
+        self.security.admit(socket, definition)
+        return self.security.forbidden_rooms(socket)
 
     def check_rooms(self, socket: Namespace, rooms: Iterable[str]) -> None:
         """:raises HTTPForbidden: the client's user may not enter one of the rooms"""

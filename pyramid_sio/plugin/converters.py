@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from pyramid.path import DottedNameResolver
@@ -18,6 +19,9 @@ from pyramid_sio.protocol.rates import Rate, parse_rate
 
 TRANSPORTS = ("polling", "websocket")
 
+#: Whom to believe; ``unix``: who has no address.
+Network = IPv4Network | IPv6Network | str
+
 _ORIGIN = re.compile(r"https?://(\*\.)?[^/*\s]+")
 
 
@@ -27,6 +31,21 @@ def seconds(value: Any) -> float:
     if not 0 < number < 10**7:
         raise ValueError("must be a number of seconds above 0")
     return number
+
+
+def interval(value: Any) -> float | None:
+    """A positive number of seconds; false: never."""
+    return None if _is_off(value) else seconds(value)
+
+
+def networks(value: Any) -> tuple[Network, ...]:
+    """Addresses and networks: ``127.0.0.1 10.0.0.0/8``; ``unix`` for peers without an address."""
+    names = aslist(str(value).replace(",", " ") if isinstance(value, str) else value)
+    return tuple("unix" if name == "unix" else ip_network(name) for name in names)
+
+
+def _is_off(value: Any) -> bool:
+    return str(value).strip().lower() in ("false", "no", "off", "none", "")
 
 
 def count(value: Any) -> int:
@@ -44,7 +63,7 @@ def count_or_auto(value: Any) -> int | None:
 
 def threshold(value: Any) -> int | None:
     """A number of bytes; false: never."""
-    if str(value).strip().lower() in ("false", "no", "off", "none", ""):
+    if _is_off(value):
         return None
     if str(value).strip().lower() in ("true", "yes", "on"):
         return 1024

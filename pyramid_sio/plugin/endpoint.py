@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
+from pyramid.settings import aslist
 from zope.interface import implementer
 
 from pyramid_sio.engine import services
 from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.engine.policy import PolicyServer
 from pyramid_sio.engine.server import EngineServer, EngineSettings
+from pyramid_sio.errors import ConnectRefused
 from pyramid_sio.events import SioNamespaceCreated
 from pyramid_sio.interfaces import IEndpoint
 from pyramid_sio.plugin.admin import set_up_admin
@@ -25,11 +27,14 @@ from pyramid_sio.plugin.context import Invoker
 from pyramid_sio.plugin.metrics import set_up_metrics
 from pyramid_sio.plugin.origin import OriginPolicy
 from pyramid_sio.plugin.outbox import Delivery
+from pyramid_sio.plugin.page import TICKET
 from pyramid_sio.plugin.parsers import find_parser
+from pyramid_sio.plugin.proxies import Proxies
 from pyramid_sio.plugin.redis import find_feeds, find_link
 from pyramid_sio.plugin.rooms import find_rooms
 from pyramid_sio.plugin.settings import parse_settings
 from pyramid_sio.plugin.threads import Threads
+from pyramid_sio.plugin.tickets import Tickets
 from pyramid_sio.sockets.limits import Limits
 from pyramid_sio.sockets.server import SioServer
 from pyramid_sio.workers.member import own_tag
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
 
     from pyramid_sio.interfaces import IEngineHandler, IInvoker, ISession
     from pyramid_sio.plugin.cookie import SessionCookie
+    from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.nsp import Nsp
 
 logger = logging.getLogger(__name__)
@@ -67,7 +73,7 @@ class Endpoint:
         self._registry = registry
         self.name = name
         values = parse_settings(settings)
-        self._read_http(values)
+        self._read_http(values, settings)
         parser = find_parser(values["parser"], values["json_default"])
         #: The way to other processes; None: there are none.
         self.link = find_link(values, registry, self._in_loop)
@@ -75,7 +81,7 @@ class Endpoint:
         rooms = find_rooms(values, parser.encoder, link=self.link, complaints=complaints)
         self._rooms = rooms.description
         self.sio = SioServer(
-            invoker=invoker or Invoker(registry),
+            invoker=invoker or Invoker(registry, self._use_ticket),
             adapter_factory=rooms.adapter_factory,
             make_event=Event,
             in_loop=self._in_loop,
@@ -85,6 +91,7 @@ class Endpoint:
             generations=parser.generations,
             new_decoder=parser.new_decoder,
             recovery=rooms.recovery,
+            reauth_interval=values["reauth_interval"],
             feeds=find_feeds(values, self.link),
             connect_timeout=values["connect_timeout"],
             attachment_timeout=values["upgrade_timeout"],
@@ -109,7 +116,7 @@ class Endpoint:
             values, self.sio, self.engine, redis=lambda: self._tell_health()["redis"]
         )
 
-    def _read_http(self, values: Mapping[str, Any]) -> None:
+    def _read_http(self, values: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         """What the view wants to know."""
         self.path: str = values["path"]
         self.serve_client: bool = values["serve_client"]
@@ -126,7 +133,30 @@ class Endpoint:
         self.request_hooks: list[Callable[[Request], Response | None]] = []
         #: Of Engine.IO: those that are served.
         self.revisions: tuple[int, ...] = (4, 3) if values["allow_eio3"] else (4,)
-        self.origins = OriginPolicy(values["cors_origins"])
+        self.proxies = Proxies(values["trusted_proxies"])
+        self.origins = OriginPolicy(
+            values["cors_origins"],
+            aslist(settings.get("pyramid.csrf_trusted_origins", ())),
+            hint=lambda request: self.proxies.ignored(request.environ),
+        )
+        #: Tickets that clients must bring; None: they need none.
+        self.tickets: Tickets | None = None
+        if values["require_ticket"]:
+            self.tickets = Tickets(values["ticket_secret"], values["ticket_lifetime"])
+
+    def _use_ticket(self, socket: Namespace) -> None:
+        """:raises ConnectRefused: tickets are wanted, and the client's is no good"""
+        if self.tickets is None or self._is_console(socket):
+            return
+        ticket = (socket.auth or {}).get(TICKET)
+        problem = self.tickets.check(socket.request, ticket, socket.socket.id)
+        if problem is not None:
+            socket.complain("ticket refused", problem)
+            raise ConnectRefused(f"a ticket is needed: {problem}")
+
+    def _is_console(self, socket: Namespace) -> bool:
+        """Is it for the admin UI? That comes from elsewhere, and has a login of its own."""
+        return self.admin is not None and socket.nsp.name == self.admin.settings.namespace
 
     def _in_loop(self, func: Callable[..., None], *args: Any) -> None:
         self.engine.in_loop(func, *args)

@@ -4,3 +4,8 @@ from __future__ import annotations
 
 #: The route of the endpoint; that of a further endpoint has its name behind it.
 ROUTE_NAME = "pyramid_sio"
+
+
+def route_name(endpoint: str) -> str:
+    """The name of an endpoint's route."""
+    return f"{ROUTE_NAME}.{endpoint}" if endpoint else ROUTE_NAME

@@ -7,8 +7,10 @@ because a browser applies none of its own to a WebSocket.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+
+from pyramid.util import is_same_domain
 
 from pyramid_sio.errors import BadRequest, ForbiddenRequest
 
@@ -23,9 +25,20 @@ class OriginPolicy:
 
     :param allowed: origins in lower case, ``https://*.example.com`` for all hosts below one, or
         ``*`` for any, without credentials
+    :param trusted: hosts, as Pyramid's ``csrf_trusted_origins``: with their port if it is not
+        that of https; one that begins with a dot stands for all below it
+    :param hint: what the log says besides of a request that is refused
     """
 
-    def __init__(self, allowed: Sequence[str]) -> None:
+    def __init__(
+        self,
+        allowed: Sequence[str],
+        trusted: Sequence[str] = (),
+        *,
+        hint: Callable[[Request], str] = lambda request: "",
+    ) -> None:
+        self._hint = hint
+        self._trusted = [host.lower() for host in trusted]
         self._any = "*" in allowed
         origins = [_without_port(origin) for origin in allowed]
         self._allowed = frozenset(origin for origin in origins if "*" not in origin)
@@ -34,7 +47,7 @@ class OriginPolicy:
     @property
     def cross_origin(self) -> bool:
         """May pages of other sites connect at all?"""
-        return bool(self._any or self._allowed or self._below)
+        return bool(self._any or self._allowed or self._below or self._trusted)
 
     def check(self, request: Request, *, script: bool = False) -> None:
         """Refuse a page that may not connect. Programs send no origin; they may.
@@ -52,7 +65,7 @@ class OriginPolicy:
         if not self._permits(origin, request):
             raise ForbiddenRequest(
                 detail=f"page's origin is {origin!r}, this application's {request.host_url!r}; "
-                "add it to sio.cors_origins if it may connect"
+                "add it to sio.cors_origins if it may connect" + self._hint(request)
             )
 
     def trusts(self, request: Request, *, script: bool = False) -> bool:
@@ -100,7 +113,15 @@ class OriginPolicy:
             origin in self._allowed
             or any(pattern.fullmatch(origin) for pattern in self._below)
             or _is_own(origin, request)
+            or self._is_trusted(origin, request)
         )
+
+    def _is_trusted(self, origin: str, request: Request) -> bool:
+        """Pyramid asks for origins over https only; in the clear, as the application is, counts."""
+        scheme, _, host = origin.partition("://")
+        if scheme not in ("https", request.scheme):
+            return False
+        return any(is_same_domain(host, trusted) for trusted in self._trusted)
 
 
 def _pattern(origin: str) -> re.Pattern[str]:

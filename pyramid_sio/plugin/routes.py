@@ -15,7 +15,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 
 from pyramid_sio.interfaces import IEndpoint
 from pyramid_sio.plugin.endpoint import Endpoint
-from pyramid_sio.plugin.names import ROUTE_NAME
+from pyramid_sio.plugin.names import route_name
 from pyramid_sio.plugin.settings import PREFIX
 from pyramid_sio.plugin.views import EndpointView
 
@@ -40,7 +40,7 @@ def serve(config: Configurator, endpoint: Endpoint) -> None:
             transaction=False,
             endpoint=endpoint.name,
         )
-    name = f"{ROUTE_NAME}.{endpoint.name}" if endpoint.name else ROUTE_NAME
+    name = route_name(endpoint.name)
     routes = {name: endpoint.path + "*subpath"}
     if not endpoint.add_trailing_slash:
         routes[f"{name}.bare"] = endpoint.path[:-1]

@@ -13,7 +13,8 @@ from typing import Any
 from pyramid.exceptions import ConfigurationError
 from pyramid.settings import asbool
 
-from pyramid_sio.plugin.cluster_settings import CLUSTER_SETTINGS, Setting
+from pyramid_sio.plugin.access import ACCESS
+from pyramid_sio.plugin.cluster_settings import CLUSTER_SETTINGS
 from pyramid_sio.plugin.converters import (
     address,
     count,
@@ -29,6 +30,7 @@ from pyramid_sio.plugin.converters import (
     url_path,
 )
 from pyramid_sio.plugin.cookie import parse_cookie
+from pyramid_sio.plugin.setting import Setting
 
 PREFIX = "sio."
 
@@ -304,6 +306,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "How the admin UI tells this process from others; empty: host name and process id.",
     ),
+    *ACCESS,
 )
 
 

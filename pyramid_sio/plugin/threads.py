@@ -13,7 +13,7 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -81,6 +81,12 @@ class ThreadedInvoker:
         if around is None:
             return handler
         return handler._replace(around=lambda socket, data: self._apart(around, socket, data))
+
+    def guards(self, definition: Definition) -> bool:
+        return self._invoker.guards(definition)
+
+    def recheck(self, socket: Namespace) -> Sequence[str]:
+        return self._apart(self._invoker.recheck, socket)  # type: ignore[no-any-return]
 
     def check_rooms(self, socket: Namespace, rooms: Iterable[str]) -> None:
         self._apart(self._invoker.check_rooms, socket, rooms)

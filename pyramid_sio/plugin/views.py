@@ -28,7 +28,7 @@ from pyramid_sio.errors import (
     RequestRefused,
     http_answer,
 )
-from pyramid_sio.plugin import client_files
+from pyramid_sio.plugin import client_files, page
 from pyramid_sio.plugin.handshake import Handshake
 from pyramid_sio.plugin.legacy import LegacyView
 from pyramid_sio.plugin.responses import (
@@ -80,6 +80,7 @@ class EndpointView:
             find_guest(request.environ)
         if not endpoint.engine.has_thread:
             endpoint.find_thread(request.environ)
+        endpoint.proxies.believe(request.environ)
         upgrade = request.environ.get("HTTP_UPGRADE", "").lower() == "websocket"
         try:
             response = self._answer(request, upgrade)
@@ -118,6 +119,9 @@ class EndpointView:
         name = "/".join(segments)
         if endpoint.serve_client and name in self._client_files:
             return client_files.client_file(name, request)
+        if name == page.TICKET and endpoint.tickets is not None:
+            endpoint.origins.check(request)
+            return page.ticket_response(request, endpoint)
         if request.method == "OPTIONS" and endpoint.origins.cross_origin:
             return self._preflight(request)
         for hook in endpoint.request_hooks:

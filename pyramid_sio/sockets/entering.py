@@ -96,7 +96,6 @@ class Entering:
         if not definition.settled:
             invoker.settle(definition)
         invoker.enclose(socket, self._let_in, (socket, auth))
-        socket.identify_if_needed()
         if socket.ended:
             raise ConnectRefused("disconnected by the server")
         name = socket.nsp.name
@@ -107,6 +106,7 @@ class Entering:
             self.session.send(message)
         self.session.send(self.codec.encode(self.generation.accepted(socket)))
         socket.admit()
+        socket.watch_rights()
         invoker.tell(socket, "connected")
 
     def _let_in(self, socket: Namespace, auth: dict[str, Any] | None) -> None:
@@ -124,6 +124,7 @@ class Entering:
         # Known from here on, so that what everybody gets is kept for it.
         self.server.perform(socket.nsp.add, socket)
         socket.on_connect(socket.nsp.definition.table.check_auth(auth))
+        socket.identify_if_needed()
 
     def _send_refusal(self, name: str, refusal: ConnectRefused) -> None:
         self.session.send(self.codec.encode(self.generation.refused(name, refusal)))

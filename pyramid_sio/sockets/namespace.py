@@ -16,6 +16,7 @@ from pyramid_sio.sockets.broadcast import Broadcast, Flags, Words, check_event, 
 from pyramid_sio.sockets.connection import Connection
 from pyramid_sio.sockets.feeds import How, Subscriber
 from pyramid_sio.sockets.presence import UNKNOWN, Present
+from pyramid_sio.sockets.revocation import Revocable
 from pyramid_sio.sockets.taps import Tappable, TappedOut, Taps
 from pyramid_sio.sockets.ways import Gone, Held
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_FLAGS = Flags()
 
 
-class Namespace(Words, Tappable, Present, Subscriber):
+class Namespace(Words, Tappable, Present, Subscriber, Revocable):
     """One client in one namespace. Derive from it and mark it with ``@sio_namespace``.
 
     Methods named ``on_<event>`` handle events; what they return is the acknowledgement:

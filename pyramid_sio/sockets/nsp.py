@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from pyramid_sio.errors import AckTimeout
 from pyramid_sio.protocol.packets import SocketPacket, SocketType
 from pyramid_sio.sockets.broadcast import Broadcast, Flags, Target, Verbs
 from pyramid_sio.sockets.presence import Listener, Roster, begin, target_of
+from pyramid_sio.sockets.revocation import REVOKE, REVOKE_ALL, hear, sweep
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import IAdapter, IQuestion
@@ -91,11 +92,18 @@ class Nsp(Verbs):
         """Call ``listener(*args)`` for what other servers send by ``server_side_emit``."""
         self.server_listeners.setdefault(event, []).append(listener)
 
+    def hears(self, event: Any) -> bool:
+        """Does anybody here want to know of such an event of another server?"""
+        return event in self.server_listeners or event in (REVOKE, REVOKE_ALL)
+
     def receive_from_server(self, event: str, args: Sequence[Any]) -> Any:
         """Another server of the cluster says something; the first answer that is not None.
 
         Called by adapters. A listener that fails is logged, and has no answer.
         """
+        if event in (REVOKE, REVOKE_ALL):
+            hear(event, self, args)
+            return None
         answer = None
         for listener in tuple(self.server_listeners.get(event, ())):
             try:
@@ -132,6 +140,23 @@ class Nsp(Verbs):
             self.adapter.server_side_emit, (event, *args), timeout
         )
         return answers
+
+    def revoke(self, user: Hashable = None, *, room: str | None = None) -> None:
+        """See again if clients may be here, and disconnect those that may not.
+
+        For when rights have been taken from somebody. All servers of the cluster do it, in the
+        background; in a transaction of pyramid_tm, after its commit. Clients that may not be in
+        a room leave it.
+
+        :param user: whose clients, as :attr:`Namespace.user` has it; None: everybody's
+        :param room: only those in this room
+        """
+        self.server.deliver(self._revoke, user, room)
+
+    def _revoke(self, user: Hashable, room: str | None) -> None:
+        members = self.adapter.select(Target())
+        sweep({socket.nsp for socket in members} or [self], user, room)
+        self.adapter.server_side_emit((REVOKE, user, room), None)
 
     def server_count(self) -> int:
         """How many servers of the cluster serve this namespace, this one included. May wait.

@@ -217,8 +217,9 @@ class Present:
 
     def identify_if_needed(self) -> None:
         """Who the user is must be known from here on, if anybody cares. Not for applications."""
-        gate = self._client.gate
-        if self.nsp.roster is not None or (gate is not None and gate.by_user):
+        gate, nsp = self._client.gate, self.nsp
+        limited = gate is not None and gate.by_user
+        if nsp.roster is not None or limited or nsp.server.invoker.guards(nsp.definition):
             self.identify()
 
     def identify(self) -> None:
@@ -289,6 +290,10 @@ class Present:
     def run_beside(self, hook: Callable[..., Any], *args: Any) -> None:
         """Run a hook at once, but not here: it may wait."""
         self._client.session.submit_unordered(self._client.call_hook, self, hook, args)
+
+    def run_apart(self, func: Callable[..., Any], *args: Any) -> None:
+        """Run what is no user code beside this client's events; it may wait."""
+        self._client.session.submit_unordered(func, *args)
 
     def complain(self, rule: str, detail: object, error: BaseException | None = None) -> None:
         self._client.session.complain(rule, detail, error)

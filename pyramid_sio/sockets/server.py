@@ -6,7 +6,7 @@ Downstream: ``sockets.client`` finds a namespace here for each CONNECT.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from pyramid_sio.sockets.limits import Limits
 from pyramid_sio.sockets.nsp import Middleware, Nsp
 from pyramid_sio.sockets.parsed import ParsedClient
 from pyramid_sio.sockets.recovery import Recovery
+from pyramid_sio.sockets.revocation import REVOKE_ALL, sweep
 
 if TYPE_CHECKING:
     from pyramid_sio.errors import DisconnectReason
@@ -104,6 +105,7 @@ class SioServer(Verbs):
     :param max_held: bytes kept for a client until ``on_connect`` has ended
     :param recovery: how clients come back after their connection broke; None: they do not.
         The adapters must be such as can do it
+    :param reauth_interval: seconds after which a client's rights are looked at again; None: never
     :param shut_down: ends all connections and lets nobody in; takes the seconds to spend on it
     :param health: tells how the process does
     :param limits: how many events there may be; None: only what handlers say
@@ -140,6 +142,7 @@ class SioServer(Verbs):
         health: Callable[[], dict[str, Any]] = lambda: {"ok": True},
         limits: Limits | None = None,
         recovery: Recovery | None = None,
+        reauth_interval: float | None = None,
         feeds: Feeds | None = None,
     ) -> None:
         self.invoker = invoker
@@ -154,6 +157,7 @@ class SioServer(Verbs):
         self.generations = {4: Generation(encoder), **generations}
         self.new_decoder = new_decoder
         self.recovery = recovery
+        self.reauth_interval = reauth_interval
         self.connect_timeout = connect_timeout
         self.attachment_timeout = attachment_timeout
         self.disconnect_grace = disconnect_grace
@@ -281,6 +285,25 @@ class SioServer(Verbs):
             other processes, or None
         """
         return self._health()
+
+    def revoke(
+        self, user: Hashable = None, *, namespace: str | None = None, room: str | None = None
+    ) -> None:
+        """See :meth:`Nsp.revoke`; of all namespaces, or (``namespace``) of one.
+
+        :raises KeyError: there is no such namespace
+        """
+        if namespace is not None:
+            self.of(namespace).revoke(user, room=room)
+        else:
+            self.deliver(self._revoke, user, room)
+
+    def _revoke(self, user: Hashable, room: str | None) -> None:
+        nsps = list(self.namespaces())
+        sweep(nsps, user, room)
+        if nsps:
+            # Any one tells the other servers, which then look at all they have.
+            nsps[0].adapter.server_side_emit((REVOKE_ALL, user, room), None)
 
     def close(self, patience: float = 5.0) -> None:
         """End all connections, in all namespaces, and let nobody in any more.
