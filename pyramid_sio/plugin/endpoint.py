@@ -91,7 +91,6 @@ class Endpoint:
             generations=parser.generations,
             new_decoder=parser.new_decoder,
             recovery=rooms.recovery,
-            reauth_interval=values["reauth_interval"],
             feeds=find_feeds(values, self.link),
             connect_timeout=values["connect_timeout"],
             attachment_timeout=values["upgrade_timeout"],
@@ -105,6 +104,7 @@ class Endpoint:
             limits=_limits(values),
             keep_empty=not values["cleanup_empty_child_namespaces"],
         )
+        self.sio.reauth_interval = values["reauth_interval"]
         self._delivery = Delivery(self._in_loop, parser)
         self.sio.creation_listeners.append(self._announce_namespace)
         self.engine = EngineServer(_engine_settings(values), self._accept, id_prefix=own_tag())

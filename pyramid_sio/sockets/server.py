@@ -105,7 +105,6 @@ class SioServer(Verbs):
     :param max_held: bytes kept for a client until ``on_connect`` has ended
     :param recovery: how clients come back after their connection broke; None: they do not.
         The adapters must be such as can do it
-    :param reauth_interval: seconds after which a client's rights are looked at again; None: never
     :param shut_down: ends all connections and lets nobody in; takes the seconds to spend on it
     :param health: tells how the process does
     :param limits: how many events there may be; None: only what handlers say
@@ -113,6 +112,8 @@ class SioServer(Verbs):
     :param keep_empty: keep namespaces that came from a pattern when their last client left
     """
 
+    #: Seconds after which a client's rights are looked at again; None: never.
+    reauth_interval: float | None = None
     #: Runs what the application wants to be called beside handlers, where it may wait.
     apart: Callable[..., Any] = staticmethod(directly)
     #: Calls a function, but not before what has been sent has been delivered.
@@ -142,7 +143,6 @@ class SioServer(Verbs):
         health: Callable[[], dict[str, Any]] = lambda: {"ok": True},
         limits: Limits | None = None,
         recovery: Recovery | None = None,
-        reauth_interval: float | None = None,
         feeds: Feeds | None = None,
     ) -> None:
         self.invoker = invoker
@@ -157,7 +157,6 @@ class SioServer(Verbs):
         self.generations = {4: Generation(encoder), **generations}
         self.new_decoder = new_decoder
         self.recovery = recovery
-        self.reauth_interval = reauth_interval
         self.connect_timeout = connect_timeout
         self.attachment_timeout = attachment_timeout
         self.disconnect_grace = disconnect_grace

@@ -5,7 +5,7 @@ Upstream: tests. Downstream: the application's namespace class, whose methods a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import gevent
@@ -121,6 +121,12 @@ class _Invoker:
     enclose = invoke
 
     def settle(self, definition: Any) -> None: ...
+
+    def guards(self, definition: Any) -> bool:
+        return False
+
+    def recheck(self, socket: Any) -> Sequence[str]:
+        return ()
 
     def check_rooms(self, socket: Any, rooms: Iterable[str]) -> None: ...
 

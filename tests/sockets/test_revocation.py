@@ -177,7 +177,8 @@ class TestFailures:
 class TestClock:
     @pytest.fixture
     def site(self) -> Site:
-        site = Site(reauth_interval=60.0)
+        site = Site()
+        site.sio.reauth_interval = 60.0
         site.define(permission="enter")
         return site
 
@@ -205,7 +206,8 @@ class TestClock:
         assert socket.ended
 
     def test_is_not_for_namespaces_that_ask_for_nothing(self) -> None:
-        site = Site(reauth_interval=60.0)
+        site = Site()
+        site.sio.reauth_interval = 60.0
         site.define()
         session, _ = connect(site)
         assert not session.live_timers
