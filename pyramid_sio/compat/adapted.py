@@ -6,7 +6,7 @@ nothing here depends on what the client speaks. Downstream: ``compat.namespace``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
@@ -16,7 +16,11 @@ from pyramid_sio.compat.namespace import BaseNamespace, Packet
 from pyramid_sio.compat.virtual import Registry, Socket
 from pyramid_sio.errors import ConnectRefused, EventError
 from pyramid_sio.plugin.frames import make_request
+from pyramid_sio.protocol.packets import Message
+from pyramid_sio.protocol.socket_v09 import MESSAGE_EVENT
+from pyramid_sio.sockets.acks import to_callback
 from pyramid_sio.sockets.entering import INVALID
+from pyramid_sio.sockets.legacy import REVISION
 from pyramid_sio.sockets.namespace import Namespace
 from pyramid_sio.sockets.taps import Taps
 
@@ -167,6 +171,27 @@ class Adapted(Namespace):
         args = args if old is None else old.socket.to_json(args)
         message = self.codec.encode_ack(self.nsp.name, args, id)
         self.nsp.server.in_loop(self.out.send, message)
+
+    def send_message(self, data: Any, callback: Callable[[], Any] | None) -> None:
+        """Send something that belongs to no event.
+
+        :param callback: called once the client has it
+        """
+        if callback is None:
+            self.emit(MESSAGE_EVENT, data)
+        elif self._client.session.revision != REVISION:
+            self.emit(MESSAGE_EVENT, data, callback=lambda *args: callback())
+        else:
+            self.nsp.server.in_loop(self._send_confirmed, data, callback)
+
+    def _send_confirmed(self, data: Any, callback: Callable[[], Any]) -> None:
+        """To clients of 0.9, which confirm a message with a plain id by themselves."""
+        server = self.nsp.server
+        id = server.next_ack_id()
+        text = self.codec.encode_event(self.nsp.name, (MESSAGE_EVENT, data)).text or b""
+        resolve = to_callback(lambda *args: callback(), self.submit, with_error=False)
+        self.expect_ack(id, resolve, server.ack_timeout)
+        self.out.send(Message(b"%b%d%b" % (text[:2], id, text[2:])))
 
     def part(self) -> None:
         """The instance wants to end; the client is told, or it would go on sending."""

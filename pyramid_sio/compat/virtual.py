@@ -164,8 +164,7 @@ class Socket:
         link = self.links.get(endpoint)
         if link is not None:
             (data,) = self.to_json((data if json else str(data),))
-            answered = None if callback is None else lambda *args: callback()
-            link.emit("message", data, callback=answered)
+            link.send_message(data, callback)
 
     def error(
         self,

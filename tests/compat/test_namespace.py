@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pyramid_sio.compat.namespace import BaseNamespace
+from pyramid_sio.protocol.socket_v09 import Encoder
 from tests.compat.conftest import OldSite, say, socket_of
 from tests.fakes import FakeSession
 
@@ -343,6 +344,20 @@ class TestSending:
         session.receive("3/chat,0[1,2]")
         session.run()
         assert answers == ["yes"]
+
+    def test_clients_of_old_confirm_messages_by_themselves(self, serve_old: ServeOld) -> None:
+        session = serve_old(BaseNamespace).connect()
+        answers: list[Any] = []
+        chat = old(session)
+        session.revision = 1
+        chat._link.codec = Encoder()
+        chat.send("got it? 😀", callback=lambda: answers.append("yes"))
+        chat.send([1], json=True, callback=lambda: answers.append("that too"))
+        assert session.take() == ["3:0:/chat:got it? 😀", "4:1:/chat:[1]"]
+        session.receive("3/chat,1[]")
+        session.receive("3/chat,0[]")
+        session.run()
+        assert answers == ["that too", "yes"]
 
 
 class TestJobs:
