@@ -64,8 +64,8 @@ ROOMS = {
         names(f"{GEVENT} pyramid venusian webob websockets zope msgspec prometheus_client"),
     ),
     "compat": Room(
-        names(f"{BELOW_PLUGIN} plugin serve http"),
-        names(f"{GEVENT} django gunicorn pyramid venusian webob zope"),
+        names(f"{BELOW_PLUGIN} plugin serve http gunicorn"),
+        names(f"{GEVENT} pyramid venusian webob zope"),
     ),
     "emitter": Room(names(f"{BELOW_PLUGIN} plugin"), names("plaster pyramid")),
     # Nothing of Pyramid: these are imported before the standard library has been patched.

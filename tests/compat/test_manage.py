@@ -227,13 +227,21 @@ class TestInvoker:
             with pytest.raises(TimeoutError):
                 ManagedInvoker().invoke(FakeSocket(request), late, ())
 
-    def test_users_and_permissions_are_pyramids(self, request_: Request) -> None:
+    def test_users_are_pyramids(self, request_: Request) -> None:
         invoker = ManagedInvoker()
         assert invoker.user_of(FakeSocket(request_)) is None
-        assert invoker.may(FakeSocket(request_), "x") is True
-        assert invoker.may(FakeSocket("django's"), "x") is False
         assert invoker.user_of(FakeSocket("django's")) is None
-        invoker.admit(FakeSocket(None))
+
+    def test_events_have_no_more_around_them_than_hooks(self, request_: Request) -> None:
+        enclosed = ManagedInvoker().enclose(FakeSocket(request_), get_current_request, ())
+        assert enclosed is request_
+
+    def test_nobody_is_asked_about_what_old_code_does_not_know(self) -> None:
+        invoker, socket, error = ManagedInvoker(), FakeSocket(None), ValueError("x")
+        invoker.admit(socket)
+        invoker.check_rooms(socket, ["a"])
+        invoker.tell(socket, "connected")
+        assert invoker.shape(socket, error) is error
 
 
 def test_requests_that_are_kept_hold_no_connection(serve_old: Any) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.scenarios import Scenarios
+from tests.functional.test_gunicorn import Gunicorn
 from tests.functional.wire import ask
 from tests.support import ROOT, Node, Program, Server, free_port
 
@@ -136,3 +137,10 @@ class TestServers:
                 scenarios("compat.elsewhere", f"http://127.0.0.1:{port}", transport=transport)
             running.stop()
             running.expect("sockets left: {}")
+
+    @pytest.mark.parametrize("worker", ["GeventSocketIOWorker", "NginxGeventSocketIOWorker"])
+    def test_worker_of_gunicorn(self, node: Node, worker: str) -> None:
+        app = "tests.functional.compat_app:main({}, framework='django')"
+        with closing(Gunicorn(f"pyramid_sio.compat.gunicorn.{worker}", app=app)) as running:
+            running.expect("Booting worker")
+            node("old_chat.js", running.url, "websocket")
