@@ -179,8 +179,8 @@ def encode_response(answer: Answer, *, encoder: ValueEncoder) -> bytes:
             return encoder.either({"requestId": id, "sockets": found})
         case Rooms(id, rooms):
             return encoder.either({"requestId": id, "rooms": rooms})
-        case Done(id):
-            return encoder.either({"requestId": id})
+        case _:
+            return encoder.either({"requestId": answer.request_id})
 
 
 # Reading.
