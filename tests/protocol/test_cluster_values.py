@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import struct
 from datetime import UTC, datetime
 from typing import Any
@@ -20,12 +21,14 @@ from pyramid_sio.protocol.cluster_values import (
 ENCODER = ValueEncoder()
 MOMENT = datetime(2023, 11, 14, 22, 13, 20, 123000, tzinfo=UTC)
 VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.text()
-    | st.floats(allow_nan=False)
-
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**53), 2**53),
+        st.text(),
+        st.floats(allow_nan=False),
+        st.binary(),
+    ),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
@@ -57,10 +60,8 @@ def test_msgpack_there_and_back(value: Any) -> None:
 @given(st.binary())
 def test_whatever_comes_is_read_or_refused(data: bytes) -> None:
     for load in (load_msgpack, load_json):
-        try:
+        with contextlib.suppress(ProtocolError):
             load(data)
-        except ProtocolError:
-            pass
 
 
 def test_times_and_binary_data() -> None:
