@@ -10,6 +10,7 @@ import logging
 from typing import Any
 
 import gevent
+from gevent import socket
 from gevent.pool import Pool
 from gevent.server import StreamServer
 
@@ -44,13 +45,19 @@ class PolicyServer:
         """Listen. A port that is taken is reported, and everything else goes on."""
         if self._server is not None:
             return
-        server = StreamServer(self._address, self._answer, spawn=Pool(MAX_CLIENTS))
+        listener = socket.socket(socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Each of several workers has one.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
-            server.start()
+            listener.bind(self._address)
+            listener.listen()
         except OSError as exc:
+            listener.close()
             logger.error("no Flash policy server on %s:%d: %s", *self._address, exc)
             return
-        self._server = server
+        self._server = StreamServer(listener, self._answer, spawn=Pool(MAX_CLIENTS))
+        self._server.start()
         logger.info("Flash policy server on %s:%d", self._address[0], self.port)
 
     def close(self, patience: float) -> None:

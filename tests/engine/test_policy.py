@@ -59,12 +59,32 @@ def test_starts_once(server: PolicyServer) -> None:
     assert server.port == port
 
 
-def test_port_that_is_taken(server: PolicyServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_several_workers_have_one_each(server: PolicyServer) -> None:
     other = PolicyServer("127.0.0.1", server.port)
-    with caplog.at_level(logging.ERROR):
-        other.start()
-    assert f"no Flash policy server on 127.0.0.1:{server.port}" in caplog.text
+    other.start()
+    assert other.port == server.port
+    server.close(0)
+    assert say(other, POLICY_REQUEST) == POLICY
     other.close(0)
+
+
+def test_port_that_is_taken(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = PolicyServer("127.0.0.1", port)
+        with caplog.at_level(logging.ERROR):
+            server.start()
+        assert f"no Flash policy server on 127.0.0.1:{port}" in caplog.text
+        server.close(0)
+
+
+def test_ipv6() -> None:
+    server = PolicyServer("::1", 0)
+    server.start()
+    with gevent_socket.create_connection(("::1", server.port), 20) as sock:
+        sock.sendall(POLICY_REQUEST)
+        assert sock.recv(1) == POLICY[:1]
+    server.close(0)
 
 
 def test_end(server: PolicyServer) -> None:

@@ -71,3 +71,22 @@ def test_hooks_run_once(node: Node, legacy_server: Server, transport: str) -> No
         ["/chat", "disconnect", "client namespace disconnect"],
         ["/", "disconnect", "client namespace disconnect"],
     ]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_several_workers(node: Node, serve: Serve, transport: str) -> None:
+    """Requests of one client find their way to the worker that has it."""
+    server = serve(LEGACY_APP, server={"workers": 2}, legacy="true")
+    clients = [
+        node.start("legacy.js", server.url, transport, scenario, "workers")
+        for scenario in ("rooms", "many_in_order")
+    ]
+    assert [client.wait() for client in clients] == [0, 0]
+
+
+def test_threaded_server(node: Node, serve: Serve) -> None:
+    """Under waitress it polls."""
+    use = {"use": "egg:waitress", "threads": 8}
+    server = serve(LEGACY_APP, server=use, legacy="true")
+    for scenario in ("facts", "messages", "namespaces", "server_asks", "booted"):
+        node("legacy.js", server.url, "xhr-polling", scenario, scenario)
