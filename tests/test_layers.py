@@ -76,7 +76,7 @@ ROOMS = {
     "documents": Room(names("sockets errors"), names("msgspec")),
     "scripts": Room(
         names(f"{BELOW_PLUGIN} emitter documents plugin compat serve http"),
-        names(f"{GEVENT} pyramid plaster"),
+        names(f"{GEVENT} plaster pyramid redis websockets"),
     ),
     "testing": Room(
         names(f"{BELOW_PLUGIN} plugin serve http"),

@@ -15,6 +15,7 @@ have() {
 missing=
 have redis-server || missing="$missing redis-server"
 have chromium chromium-browser google-chrome || missing="$missing chromium"
+have haproxy /usr/sbin/haproxy || missing="$missing haproxy"
 have nginx /usr/sbin/nginx || missing="$missing nginx-light"
 have npm || missing="$missing npm"
 "$python" -c 'import ensurepip' 2> /dev/null || missing="$missing python3-venv"

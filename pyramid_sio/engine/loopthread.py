@@ -39,6 +39,14 @@ def in_native_thread() -> bool:
     return True
 
 
+def lacks_patches() -> bool:
+    """Does the caller run in a greenlet although nobody has patched the standard library?
+
+    Then whatever waits stops all greenlets, and Pyramid mixes up their requests.
+    """
+    return not is_module_patched("threading") and not in_native_thread()
+
+
 class Handover:
     """Something to be done in the loop's thread, and whoever waits for it in another."""
 

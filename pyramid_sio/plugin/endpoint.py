@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from pyramid_sio.engine import services
 from pyramid_sio.engine.complaints import Complaints
+from pyramid_sio.engine.loopthread import lacks_patches
 from pyramid_sio.engine.policy import PolicyServer
 from pyramid_sio.engine.server import EngineServer, EngineSettings
 from pyramid_sio.errors import ConnectRefused
@@ -71,6 +72,8 @@ class Endpoint:
         name: str = "",
     ) -> None:
         self._registry = registry
+        #: Is the server one of gevent's, in a process that nobody has patched?
+        self.unpatched = False
         self.name = name
         values = parse_settings(settings)
         self._read_http(values, settings)
@@ -167,6 +170,13 @@ class Endpoint:
     def find_thread(self, environ: Mapping[str, Any]) -> None:
         """The first request has come: find out which thread is to run the loop."""
         self._threads.find_out(environ)
+        if not self.engine.has_thread and not self.unpatched and lacks_patches():
+            self.unpatched = True
+            logger.error(
+                "this server runs on gevent, but the standard library has not been patched: a "
+                "handler that waits stops everybody, and requests of different users get mixed "
+                "up; see psio doctor"
+            )
 
     def _accept(self, session: ISession) -> IEngineHandler:
         if self.link is not None:

@@ -183,6 +183,9 @@ class EndpointView:
             engine.open_polling, handshake, asked, upgradable=peer is not None
         )
         response = PayloadResponse(body)
+        if endpoint.unpatched:
+            # psio doctor looks for it.
+            response.headers["X-Pyramid-Sio"] = "unpatched"
         if self._endpoint.cookie is not None:
             cookie = self._endpoint.cookie.header(session.id, over_tls=handshake.secure)
             response.headers.add("Set-Cookie", cookie)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from pyramid.paster import bootstrap, setup_logging
 
-from pyramid_sio.scripts import describe, emit
+from pyramid_sio.scripts import describe, doctor, emit, shell
 
 Out = Callable[[str], None]
 
@@ -52,8 +52,10 @@ COMMANDS: dict[str, Command | Alone] = {
         describe.asyncapi,
         describe.add_asyncapi_options,
     ),
+    "doctor": Alone(doctor.HELP, doctor.run, doctor.add_options),
     "emit": Alone(emit.HELP, emit.run, emit.add_options),
     "routes": Command("namespaces, events, permissions, and where they are", describe.routes),
+    "shell": Command(shell.HELP, shell.run),
     "typescript": Command(
         "the types of all events for the JavaScript client",
         describe.typescript,
