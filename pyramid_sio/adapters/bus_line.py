@@ -120,6 +120,9 @@ class BusLine:
         if envelope is not None and envelope.sender != self.uid:
             self.hear(envelope)
 
+    def join(self, seconds: float) -> None:
+        self._bus.join(seconds)
+
     def count(self, timeout: float) -> int:
         return self._bus.count(self._channel, timeout)
 

@@ -194,6 +194,7 @@ class ClusterAdapter:
     ) -> Question | None:
         if flags.local:
             return None
+        self._line.join(self._timeout)
         args = packet.data
         id = self._line.new_id()
         question = Question(changed, self._line.count, partial(self._questions.forget, id))
@@ -212,6 +213,7 @@ class ClusterAdapter:
         :raises AckTimeout: one did not answer
         """
         deadline = time.monotonic() + timeout
+        self._line.join(timeout)
         count = self._line.count(timeout) - 1
         if count < 1:
             return []
@@ -250,6 +252,7 @@ class ClusterAdapter:
         return rooms.union(*(socket.rooms for socket in self.fetch(EVERYBODY)))
 
     def server_count(self) -> int:
+        self._line.join(self._timeout)
         return self._line.count(self._timeout)
 
     def users(self, target: ITarget) -> set[Any]:

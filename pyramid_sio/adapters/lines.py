@@ -44,6 +44,9 @@ class IBus(Protocol):
     def publish(self, channel: str, data: bytes) -> None:
         """Send, or queue within limits, or drop and count it. Never waits, never raises."""
 
+    def join(self, seconds: float) -> None:
+        """Be sure to hear answers from now on; may wait. :raises AdapterError: in vain"""
+
     def count(self, channel: str, timeout: float) -> int:
         """How many processes hear a channel; may wait.
 
@@ -55,7 +58,7 @@ class IBus(Protocol):
 class ILine(Protocol):
     """One namespace's way to the same namespace on other servers. Knows one wire format.
 
-    Any thread may call; only ``count`` waits.
+    Any thread may call; only ``join`` and ``count`` wait.
     """
 
     #: The id of this server in this namespace.
@@ -79,6 +82,9 @@ class ILine(Protocol):
 
     def answer(self, answer: Answer, to: str | None) -> None:
         """Answer the server with that id. :raises TypeError: it cannot be sent"""
+
+    def join(self, seconds: float) -> None:
+        """Be sure to hear answers, before a question. :raises AdapterError: that cannot be"""
 
     def count(self, timeout: float) -> int:
         """Servers of this namespace, this one included. :raises AdapterError: it is not known"""

@@ -36,6 +36,9 @@ class RedisBus:
     def publish(self, channel: str, data: bytes) -> None:
         self._link.publish(channel, data, shard=self._sharded)
 
+    def join(self, seconds: float) -> None:
+        self._link.join(seconds)
+
     def count(self, channel: str, timeout: float) -> int:
         how = "SHARDNUMSUB" if self._sharded else "NUMSUB"
         return count_subscribers(self._link, how, channel, timeout)

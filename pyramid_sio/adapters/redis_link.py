@@ -22,7 +22,14 @@ from redis.exceptions import ConnectionError, RedisError, ResponseError
 
 from pyramid_sio.adapters.redis_listener import Listener
 from pyramid_sio.adapters.redis_outbox import Command, Outbox, Resolve
-from pyramid_sio.adapters.redis_supervised import Body, Lock, Supervised, connector, find_spawn
+from pyramid_sio.adapters.redis_supervised import (
+    Body,
+    Lock,
+    Supervised,
+    connector,
+    find_spawn,
+    new_event,
+)
 from pyramid_sio.adapters.redis_topics import Hear, Kind, Subscription
 from pyramid_sio.errors import AdapterError
 
@@ -109,6 +116,7 @@ class RedisLink:
         self._errors: dict[str, str | None] = {}
         self._up: bool | None = None
         self._closed = False
+        self._joining = self._joined = False
         self._health = LinkHealth(self.address)
         self._since = time.monotonic()
 
@@ -126,6 +134,21 @@ class RedisLink:
         """Connect, in the background. Harmless if that has been done; not undone by failure."""
         self._start_sending()
         self.supervise("subscriptions", self._listener.run)
+
+    def join(self, seconds: float) -> None:
+        """Be sure to hear what is said from now on; returns at once where this is started anyway.
+
+        For a process that has only spoken so far, and now has a question. Waits.
+
+        :raises AdapterError: Redis does not confirm it in time
+        """
+        if self._joined or ("subscriptions" in self._jobs and not self._joining):
+            return
+        self._joining = True
+        self.start()
+        if not self._listener.topics.wait(seconds):
+            raise AdapterError(f"Redis at {self.address} is not reached")
+        self._joined = True
 
     def _start_sending(self) -> None:
         self.supervise("commands", self._send)
@@ -268,7 +291,7 @@ class RedisLink:
         :raises AdapterError: Redis is not reached, or does not answer in time
         :raises redis.ResponseError: it answers that this cannot be
         """
-        done = threading.Event()
+        done = new_event()
         answer: list[Any] = []
 
         def resolve(reply: Any, error: BaseException | None) -> None:

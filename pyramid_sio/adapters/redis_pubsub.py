@@ -105,6 +105,9 @@ class ClassicLine:
             channel = self._channels.response_to(to)
         self._link.publish(channel, encode_response(answer, encoder=self._encoder))
 
+    def join(self, seconds: float) -> None:
+        self._link.join(seconds)
+
     def count(self, timeout: float) -> int:
         return count_subscribers(self._link, "NUMSUB", self._channels.request, timeout)
 

@@ -20,7 +20,9 @@ from typing import Any, Protocol
 
 import gevent
 import redis
+from gevent.event import Event
 from gevent.monkey import get_original, is_module_patched
+from greenlet import getcurrent
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -46,6 +48,14 @@ def find_spawn() -> Callable[[Callable[[], None]], None]:
         hub.loop.run_callback_threadsafe(gevent.spawn, func)
 
     return spawn
+
+
+def new_event() -> Any:
+    """Something to wait on, for one who may be a greenlet where nothing has been patched.
+
+    Any thread may set it; only the caller's waits.
+    """
+    return threading.Event() if getcurrent().parent is None else Event()
 
 
 def _start_thread(func: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ Downstream: the commands that one connection has to be sent.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any
@@ -121,6 +122,14 @@ class Topics:
             del self._topics[topic.key]
             self._dirty.add(topic.key)
         self._changed()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until Redis has confirmed all that is wanted now; False if that takes longer."""
+        deadline = time.monotonic() + seconds
+        return all(
+            topic.began.wait(max(0.0, deadline - time.monotonic()))
+            for topic in list(self._topics.values())
+        )
 
     def listeners(self, kind: Kind, name: bytes) -> Iterable[Subscription]:
         """Who hears what comes for a name."""

@@ -224,6 +224,9 @@ class LocalBus:
     def publish(self, channel: str, data: bytes) -> None:
         self.in_loop(self._publish, channel, data)
 
+    def join(self, seconds: float) -> None:
+        """A worker hears from its start."""
+
     def count(self, channel: str, timeout: float) -> int:
         others = sum(channel in neighbour.hears for neighbour in self._neighbours.values())
         return others + (channel in self._channels)

@@ -75,6 +75,9 @@ class ExchangeBus:
             for subscription in tuple(bus.heard.get(channel, ())):
                 subscription.hear(channel.encode(), data)
 
+    def join(self, seconds: float) -> None:
+        """It hears all the time."""
+
     def count(self, channel: str, timeout: float) -> int:
         if self._exchange.is_down:
             raise AdapterError("the exchange is down")

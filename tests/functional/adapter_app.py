@@ -26,6 +26,8 @@ class Echo(Namespace):
 
 @sio_namespace("/chat")
 class Chat(Namespace):
+    """Clients answer ``ask`` by themselves."""
+
     def on_connect(self, auth: Any) -> None:
         self.join("everybody", "python")
 
@@ -33,8 +35,8 @@ class Chat(Namespace):
 def page(request: Any) -> dict[str, Any]:
     """Does what its JSON says to the clients of all servers."""
     chain = request.sio.of("/chat").to(*request.json["to"])
-    getattr(chain, request.json["verb"])(*request.json["args"])
-    return {"link": request.registry.settings.get("sio.redis_url")}
+    answer = getattr(chain, request.json["verb"])(*request.json["args"])
+    return {"answer": [x.sid if hasattr(x, "sid") else x for x in answer or ()]}
 
 
 def main(global_config: dict[str, str], **settings: Any) -> Router:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -16,14 +17,15 @@ APP = "tests.functional.adapter_app:main"
 WAITRESS = {"use": "egg:waitress#main"}
 
 
-def ask(pages: Server, verb: str, *args: Any, to: tuple[str, ...] = ()) -> None:
-    """Have a view do something to clients."""
+def ask(pages: Server, verb: str, *args: Any, to: tuple[str, ...] = ()) -> Any:
+    """Have a view do something to clients; what comes of it."""
     what = {"verb": verb, "args": args, "to": to}
     answer = requests.post(pages.url + "/page", json=what, timeout=PATIENCE)
     assert answer.ok, answer.text
+    return answer.json()["answer"]
 
 
-@pytest.mark.parametrize("adapter", ["redis", "redis-sharded"])
+@pytest.mark.parametrize("adapter", ["redis", "redis-sharded", "redis-streams"])
 def test_a_view_on_waitress_speaks_to_clients_of_gevent(
     serve: Serve, redis_server: Redis, adapter: str
 ) -> None:
@@ -43,6 +45,32 @@ def test_a_view_on_waitress_speaks_to_clients_of_gevent(
     with redis.Redis.from_url(redis_server.url) as direct:
         # Who serves nobody is no member of the cluster: nobody waits for its answers.
         assert len(direct.client_list(_type="pubsub")) == 1
+
+
+@pytest.mark.parametrize("adapter", ["redis", "redis-sharded", "redis-streams"])
+def test_a_view_on_waitress_asks_and_is_answered(
+    serve: Serve, redis_server: Redis, adapter: str
+) -> None:
+    how: dict[str, Any] = {"redis_url": redis_server.url, "adapter": adapter}
+    pages = serve(APP, server=WAITRESS, **how)
+    realtime = serve(APP, **how)
+    realtime.expect("EVENT <SioAdapterUp>")
+    with WebSocket(realtime) as client:
+        sid = client.enter("/chat")
+        assert ask(pages, "fetch") == [sid]
+        assert ask(pages, "fetch", to=("python",)) == [sid]
+        assert ask(pages, "fetch", to=("nobody",)) == []
+
+        def answer() -> None:
+            assert client.text() == '42/chat,0["question",1]'
+            client.send('43/chat,0["answer"]')
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        assert ask(pages, "call", "question", 1) == ["answer"]
+        answering.join()
+        # It belongs to the cluster from now on, and answers others too.
+        assert ask(realtime, "fetch") == [sid]
 
 
 def test_a_process_tells_how_it_does(serve: Serve, redis_server: Redis) -> None:
