@@ -6,6 +6,7 @@ Upstream: templates and views, by methods of the request.
 from __future__ import annotations
 
 import json
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from pyramid.response import Response
@@ -42,7 +43,7 @@ def sio_script_tag(request: Request, *, endpoint: str = "") -> Html:
         raise LookupError("sio.serve_client is false: the browser client is not served")
     query = {"v": client_version() or "0"}
     path = request.route_path(route_name(endpoint), subpath=("socket.io.min.js",), _query=query)
-    return Html(f'<script src="{path}"></script>')
+    return Html(f'<script src="{escape(path)}"></script>')
 
 
 def sio_options(request: Request, *, endpoint: str = "") -> dict[str, Any]:
@@ -70,7 +71,7 @@ def sio_options_tag(request: Request, *, id: str = "sio-options", endpoint: str 
     :param endpoint: the name of ``config.add_sio_endpoint``
     """
     text = json.dumps(sio_options(request, endpoint=endpoint)).translate(_UNSAFE)
-    return Html(f'<script type="application/json" id="{id}">{text}</script>')
+    return Html(f'<script type="application/json" id="{escape(id)}">{text}</script>')
 
 
 def ticket_response(request: Request, endpoint: Any) -> Response:
