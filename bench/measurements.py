@@ -57,6 +57,22 @@ MEASUREMENTS = {
         Measurement(
             "echo16", "acknowledged echo, 16 in flight, events/s", ("echo", "-n100", "-d16"), 1.2, 4
         ),
+        Measurement(
+            "echo2",
+            "the same with clients of Socket.IO 2",
+            ("echo2", "-n100", "-d16"),
+            None,
+            None,
+            without=frozenset({"python"}),
+        ),
+        Measurement(
+            "echo09",
+            "the same with clients of Socket.IO 0.9",
+            ("echo09", "-n100", "-d16"),
+            None,
+            None,
+            without=frozenset({"node", "python"}),
+        ),
         Measurement("fanout", "fan-out to 500, deliveries/s", ("fanout", "-n500"), 1.5, 4),
         Measurement(
             "askall",

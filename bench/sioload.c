@@ -1,8 +1,10 @@
-/* sioload: puts one kind of load on a Socket.IO 5 server on this machine and prints one JSON line.
+/* sioload: puts one kind of load on a Socket.IO server on this machine and prints one JSON line.
  *
  * usage: sioload MODE -p PORT [-n CLIENTS] [-d DEPTH] [-t SECONDS] [-w WARM-UP] [-s TEXT-BYTES]
  *
  *   echo     CLIENTS WebSockets, each keeping DEPTH acknowledged events in flight
+ *   echo2    the same as clients of Socket.IO 2 do it
+ *   echo09   the same as clients of Socket.IO 0.9 do it
  *   fanout   CLIENTS WebSockets; one asks for a broadcast whenever the last has reached everybody
  *   askall   the same with an acknowledgement of each, which the server counts before the next
  *   connect  CLIENTS at a time open a WebSocket, join the namespace "/" and leave
@@ -44,7 +46,7 @@
 #define HOLD_LIMIT 600.0     /* seconds after which idle clients leave by themselves */
 #define SLOTS 100000         /* latencies are kept by the ten microseconds, up to a second */
 
-enum mode { ECHO, FANOUT, ASKALL, CONNECT, UPGRADE, POLLING, HOLD, MODES };
+enum mode { ECHO, ECHO2, ECHO09, FANOUT, ASKALL, CONNECT, UPGRADE, POLLING, HOLD, MODES };
 enum wire { HTTP, SWITCHING, WEBSOCKET };
 enum phase { AWAY, OPENING, JOINING, PROBING, CONFIRMING, READY, LEAVING, FAILED };
 
@@ -70,7 +72,8 @@ struct client {
     unsigned sent_id[DEPTH_LIMIT];
 };
 
-static const char *const mode_names[MODES] = {"echo", "fanout", "askall", "connect", "upgrade", "polling", "hold"};
+static const char *const mode_names[MODES] = {"echo",   "echo2",   "echo09",  "fanout", "askall",
+                                              "connect", "upgrade", "polling", "hold"};
 static enum mode mode;
 static int port, clients = 100, depth = 1, text_size = 32;
 static double seconds = 5, warm_up = 1;
@@ -81,6 +84,8 @@ static char padding[TEXT_LIMIT + 1], broadcast_tag[TAG_SIZE + 3];
 static unsigned broadcasts, undelivered;
 static uint64_t broadcast_at, progress_at, counted, timed, slots[SLOTS];
 static bool input_ended;
+
+static bool echoes(void) { return mode == ECHO || mode == ECHO2 || mode == ECHO09; }
 
 static uint64_t now(void)
 {
@@ -197,23 +202,27 @@ static void request(struct link *link, const char *body)
     static const char upgrade[] = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
                                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     const char *sid = link->client->sid;
-    char bytes[TEXT_LIMIT + 768], length[96] = "";
+    char bytes[TEXT_LIMIT + 768], length[96] = "", path[192];
+    if (mode == ECHO09)
+        snprintf(path, sizeof path, "1/%s%s", *sid ? "websocket/" : "", sid);
+    else
+        snprintf(path, sizeof path, "?EIO=%d&transport=%s%s%s", mode == ECHO2 ? 3 : 4,
+                 link->wire == HTTP ? "polling" : "websocket", *sid ? "&sid=" : "", sid);
     if (body)
         snprintf(length, sizeof length, "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: %zu\r\n", strlen(body));
     int size = snprintf(bytes, sizeof bytes,
-                        "%s /socket.io/?EIO=4&transport=%s%s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s%s\r\n%s",
-                        body ? "POST" : "GET", link->wire == HTTP ? "polling" : "websocket", *sid ? "&sid=" : "", sid,
+                        "%s /socket.io/%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s%s\r\n%s", body ? "POST" : "GET", path,
                         port, length, link->wire == HTTP ? "" : upgrade, body ? body : "");
     put(link, bytes, (size_t)size);
 }
 
 /* ---- what clients do ---- */
 
-static struct link *websocket_of(struct client *c) { return mode == UPGRADE ? &c->side : &c->main; }
+static struct link *websocket_of(struct client *c) { return mode == UPGRADE || mode == ECHO09 ? &c->side : &c->main; }
 
 static void start(struct client *c)
 {
-    bool direct = mode != UPGRADE && mode != POLLING;
+    bool direct = mode != UPGRADE && mode != POLLING && mode != ECHO09;
     c->sid[0] = 0;
     c->probed = c->owes_pong = false;
     c->started = now();
@@ -227,7 +236,10 @@ static void send_echo(struct client *c, unsigned id)
     char packet[TEXT_LIMIT + 64];
     c->sent_at[id % (unsigned)depth] = now();
     c->sent_id[id % (unsigned)depth] = id;
-    snprintf(packet, sizeof packet, "%s42%u[\"echo\",\"%s%s\"]", c->owes_pong ? "3\x1e" : "", id, c->tag, padding);
+    if (mode == ECHO09)
+        snprintf(packet, sizeof packet, "5:%u+::{\"name\":\"echo\",\"args\":[\"%s%s\"]}", id, c->tag, padding);
+    else
+        snprintf(packet, sizeof packet, "%s42%u[\"echo\",\"%s%s\"]", c->owes_pong ? "3\x1e" : "", id, c->tag, padding);
     c->owes_pong = false;
     if (mode == POLLING)
         request(&c->side, packet);
@@ -294,7 +306,8 @@ static bool is_text(const char *json, const char *tag)
 static void on_ack(struct client *c, const char *packet)
 {
     char *json;
-    unsigned id = (unsigned)strtoul(packet + 2, &json, 10), place = id % (unsigned)depth;
+    unsigned id = (unsigned)strtoul(packet + (mode == ECHO09 ? 4 : 2), &json, 10), place = id % (unsigned)depth;
+    json += mode == ECHO09 && *json == '+';
     if (!c->sent_at[place] || c->sent_id[place] != id || strncmp(json, "[\"", 2) || !is_text(json + 2, c->tag)) {
         fail(c, "an acknowledgement that nobody waits for: %.60s", packet);
         return;
@@ -309,7 +322,7 @@ static void on_ack(struct client *c, const char *packet)
     counted++;
     c->received++;
     progress_at = now();
-    if (mode == ECHO)
+    if (echoes())
         send_echo(c, id + (unsigned)depth);
     else
         c->acknowledged = true;
@@ -350,16 +363,32 @@ static void on_count(struct client *c, const char *packet)
     send_broadcast();
 }
 
+/* A packet of Socket.IO 0.9. */
+static void on_early_packet(struct client *c, const char *packet)
+{
+    if (!strcmp(packet, "2::"))
+        send_text(&c->side, "2::");
+    else if (c->phase == JOINING && !strcmp(packet, "1::"))
+        joined(c);
+    else if (c->phase == READY && !strncmp(packet, "6:::", 4))
+        on_ack(c, packet);
+    else
+        fail(c, "an unexpected packet: %.60s", packet);
+}
+
 static void on_packet(struct client *c, const char *packet)
 {
-    if (!strcmp(packet, "2") && websocket_of(c)->wire == WEBSOCKET)
+    if (mode == ECHO09)
+        on_early_packet(c, packet);
+    else if (!strcmp(packet, "2") && websocket_of(c)->wire == WEBSOCKET)
         send_text(websocket_of(c), "3");
     else if (!strcmp(packet, "2"))
         c->owes_pong = true;
     else if (!strcmp(packet, "6"))
         return; /* the only use of a noop is to end a poll */
     else if (c->phase == OPENING && packet[0] == '0') {
-        send_text(&c->main, "40");
+        if (mode != ECHO2) /* which is let in without asking */
+            send_text(&c->main, "40");
         enter(c, JOINING);
     } else if (c->phase == JOINING && !strncmp(packet, "40", 2))
         joined(c);
@@ -387,7 +416,16 @@ static void on_answer(struct link *link, char *body)
 {
     struct client *c = link->client;
     bool posted = !strcasecmp(body, "ok"); /* python-socketio shouts */
-    if (c->phase == OPENING) {
+    if (mode == ECHO09) {
+        if (sscanf(body, "%63[A-Za-z0-9_-]:", c->sid) != 1) {
+            fail(c, "no session id: %.60s", body);
+            return;
+        }
+        close_link(&c->main, false);
+        enter(c, JOINING);
+        if (open_link(&c->side, c, SWITCHING))
+            request(&c->side, NULL);
+    } else if (c->phase == OPENING) {
         const char *sid = strstr(body, "\"sid\":\"");
         if (!sid || sscanf(sid + 7, "%63[A-Za-z0-9_-]", c->sid) != 1) {
             fail(c, "no session id: %.60s", body);
@@ -585,7 +623,7 @@ static void hold(void)
 static void measure(void)
 {
     for (int i = 0; i < clients; i++)
-        for (int id = 0; mode == ECHO && id < depth; id++)
+        for (int id = 0; echoes() && id < depth; id++)
             send_echo(&all[i], (unsigned)id);
     for (int i = 0; mode == POLLING && i < clients; i++)
         exchange(&all[i], 0);
@@ -601,7 +639,7 @@ static void measure(void)
     double busy = processor_time();
     run_for(seconds);
     for (int i = 0; i < clients; i++)
-        if ((mode == ECHO || mode == POLLING) && all[i].received == 0)
+        if ((echoes() || mode == POLLING) && all[i].received == 0)
             fail(&all[i], "starved while others were served");
     report(since(start_at), processor_time() - busy);
 }
@@ -623,7 +661,7 @@ static bool parse(int count, char **words)
         default: return false;
         }
     return mode < MODES && optind == count && port > 0 && port < 65536 && clients > 0 && clients <= CLIENT_LIMIT &&
-           depth > 0 && depth <= DEPTH_LIMIT && (depth == 1 || mode == ECHO) && seconds > 0 && warm_up >= 0 &&
+           depth > 0 && depth <= DEPTH_LIMIT && (depth == 1 || echoes()) && seconds > 0 && warm_up >= 0 &&
            text_size >= TAG_SIZE && text_size <= TEXT_LIMIT;
 }
 
@@ -631,7 +669,7 @@ int main(int count, char **words)
 {
     struct rlimit files;
     if (!parse(count, words)) {
-        fprintf(stderr, "usage: sioload echo|fanout|askall|connect|upgrade|polling|hold -p PORT"
+        fprintf(stderr, "usage: sioload echo|echo2|echo09|fanout|askall|connect|upgrade|polling|hold -p PORT"
                         " [-n CLIENTS] [-d DEPTH] [-t SECONDS] [-w WARM-UP] [-s TEXT-BYTES]\n");
         return 2;
     }

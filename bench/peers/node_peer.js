@@ -4,7 +4,7 @@ const http = require("node:http");
 const { Server } = require("socket.io");
 
 const web = http.createServer();
-const io = new Server(web, { serveClient: false });
+const io = new Server(web, { serveClient: false, allowEIO3: true });
 
 io.on("connection", (socket) => {
   socket.on("echo", (text, acknowledge) => acknowledge(text));

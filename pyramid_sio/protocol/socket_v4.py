@@ -26,7 +26,7 @@ def decode_header(
 
     As :func:`pyramid_sio.protocol.socket_v5.decode_header`, which see for what it raises.
     """
-    counted = _COUNTED_ACK.match(text)
+    counted = _COUNTED_ACK.match(text) if text.startswith("3") else None
     if counted is not None:
         attachments = counted[1].strip("0")
         text = f"6{text[1:]}" if attachments else f"3{text[counted.end() :]}"
