@@ -72,6 +72,9 @@ ROOMS = {
     "http": Room(names("engine errors"), names(f"{GEVENT} httptools")),
     "workers": Room(names("engine errors adapters http"), names(f"{GEVENT} zmq")),
     "serve": Room(names("http engine workers errors"), names(GEVENT)),
+    "debugtoolbar": Room(
+        names("plugin errors events"), names("markupsafe pyramid pyramid_debugtoolbar zope")
+    ),
     "gunicorn": Room(names("serve http engine workers errors"), names(f"{GEVENT} gunicorn")),
     "documents": Room(names("sockets errors"), names("msgspec")),
     "scripts": Room(
