@@ -40,9 +40,9 @@ def names(text: str) -> frozenset[str]:
 
 #: What of the standard library neither waits nor looks at a clock, nor is random.
 PURE = names(
-    "abc array base64 binascii bisect collections copy dataclasses datetime decimal enum functools"
-    " hashlib heapq html io itertools json math operator re string struct typing urllib.parse uuid"
-    " zlib"
+    "abc array base64 binascii bisect collections contextlib copy dataclasses datetime decimal enum"
+    " functools hashlib heapq html io itertools json math operator re string struct typing"
+    " urllib.parse uuid zlib"
 )
 GEVENT = "gevent greenlet"
 BELOW_PLUGIN = "protocol engine sockets adapters admin metrics errors interfaces events workers"

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from enum import Enum
 from math import ceil
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 import orjson
 
@@ -42,6 +44,10 @@ SOCKETS = frozenset(("websocket", "flashsocket"))
 MARK = "\ufffd"
 #: Packets accepted in one payload.
 MAX_PACKETS = 65536
+#: Fields of a form; there is one.
+MAX_FORM_FIELDS = 10
+#: Bytes of a form whose escapes are undone at once.
+_PIECE = 16384
 #: Digits of a packet's length; more would be longer than any request may be.
 _LENGTH = re.compile(f"{MARK}([0-9]{{1,10}}){MARK}")
 _SLOT = re.compile("[0-9]{1,10}")
@@ -250,14 +256,29 @@ def decode_form(body: bytes) -> str:
 
     :raises ProtocolError: there is no such field, or it is something else
     """
-    try:
-        text = parse_query(body.decode("latin-1"), max_fields=10).get("d")
-        payload = orjson.loads(text) if text is not None else None
-    except (BadRequest, ValueError):
-        payload = None
+    payload = None
+    for field in body.split(b"&", MAX_FORM_FIELDS):
+        if field.startswith(b"d="):
+            with suppress(ValueError):
+                payload = orjson.loads(_unquote(field[2:].replace(b"+", b" ")))
     if type(payload) is not str:
         raise ProtocolError("a form without a JSON string in the field d")
     return payload
+
+
+def _unquote(data: bytes) -> bytes:
+    """Undo escapes, piece by piece: at once it takes sixty times as much memory."""
+    result = bytearray()
+    start = 0
+    while start < len(data):
+        stop = start + _PIECE
+        # Not within an escape.
+        escape = data.find(b"%", max(stop - 2, start), stop)
+        if escape > start:
+            stop = escape
+        result += unquote_to_bytes(data[start:stop])
+        start = stop
+    return bytes(result)
 
 
 def encode_page_part(packet: bytes) -> bytes:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -239,6 +240,14 @@ class TestForm:
     def test_anything_else_is_refused(self, body: bytes) -> None:
         with pytest.raises(ProtocolError):
             decode_form(body)
+
+    @pytest.mark.parametrize("shift", range(7))
+    def test_long_forms(self, shift: int) -> None:
+        """They are read in pieces, and no escape is cut."""
+        payload = "x" * shift + "é😀+" * 20_000
+        assert (
+            decode_form(f"d={quote(json.dumps(payload, ensure_ascii=False))}".encode()) == payload
+        )
 
     @given(st.binary())
     def test_whatever_comes_is_refused_or_read(self, body: bytes) -> None:
