@@ -164,7 +164,7 @@ class ClusterAdapter:
     def broadcast(self, packet: SocketPacket, target: ITarget, flags: IFlags) -> None:
         if not flags.local:
             args = packet.data
-            self._line.send(Broadcast(_options(target, flags), lambda: args))
+            self._line.send(Broadcast(options_of(target, flags), lambda: args))
         self.local.broadcast(packet, target, flags)
 
     def broadcast_with_ack(
@@ -174,17 +174,17 @@ class ClusterAdapter:
 
     def join(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None:
         if not local:
-            self._line.send(Join(_options(target), frozenset(rooms)))
+            self._line.send(Join(options_of(target), frozenset(rooms)))
         self.local.join(target, rooms)
 
     def leave(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None:
         if not local:
-            self._line.send(Leave(_options(target), frozenset(rooms)))
+            self._line.send(Leave(options_of(target), frozenset(rooms)))
         self.local.leave(target, rooms)
 
     def disconnect(self, target: ITarget, close: bool, local: bool = False) -> None:
         if not local:
-            self._line.send(Disconnect(_options(target), close))
+            self._line.send(Disconnect(options_of(target), close))
         self.local.disconnect(target, close)
 
     # Asking.
@@ -200,7 +200,7 @@ class ClusterAdapter:
         question = Question(changed, self._line.count, partial(self._questions.forget, id))
         self._questions.add(id, question)
         try:
-            self._line.send(Broadcast(_options(target, flags), lambda: args, id))
+            self._line.send(Broadcast(options_of(target, flags), lambda: args, id))
         except BaseException:
             question.end()
             raise
@@ -235,7 +235,7 @@ class ClusterAdapter:
             return found
         nsp = self._nsp()
         assert nsp is not None
-        options = _options(target)
+        options = options_of(target)
         for sockets in self._inquire(lambda id: self._line.send(Fetch(options, id)), self._timeout):
             for told in sockets:
                 try:
@@ -265,7 +265,7 @@ class ClusterAdapter:
         return self._inquire(lambda id: self._line.send(ServerEmit(args, id)), timeout)
 
 
-def _options(target: ITarget, flags: IFlags | None = None) -> Options:
+def options_of(target: ITarget, flags: IFlags | None = None) -> Options:
     rooms, excluded = frozenset(target.rooms), frozenset(target.excluded)
     if flags is None:
         return Options(rooms, excluded)

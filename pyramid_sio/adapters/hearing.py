@@ -105,7 +105,7 @@ class Hearing:
 
     def _hear_broadcast(self, message: Broadcast, sender: str | None) -> None:
         options, load, request_id = message
-        target, flags = _target(options), _flags(options)
+        target, flags = target_of(options), flags_of(options)
         if request_id is not None:
             self._hear_question(message, sender)
         elif any(True for _ in self.local.select(target)):
@@ -117,7 +117,7 @@ class Hearing:
         options, load, request_id = message
         assert request_id is not None
         server = self._server
-        sockets = list(self.local.select(_target(options)))
+        sockets = list(self.local.select(target_of(options)))
         # Said first, also if there is none: who asks waits for it.
         self._line.answer(ClientCount(request_id, len(sockets)), sender)
         if not sockets:
@@ -131,11 +131,11 @@ class Hearing:
                 value = args[0] if args else None
                 self._line.answer(ClientAck(request_id, value), sender)
 
-        for socket in self.local.broadcast_with_ack(packet, _target(options), _flags(options)):
+        for socket in self.local.broadcast_with_ack(packet, target_of(options), flags_of(options)):
             socket.expect_ack(id, answer, timeout)
 
     def _hear_order(self, message: Join | Leave | Disconnect, sender: str | None) -> None:
-        target = _target(message.options)
+        target = target_of(message.options)
         found = message.request_id is not None and any(True for _ in self.local.select(target))
         match message:
             case Join(_, rooms):
@@ -148,7 +148,7 @@ class Hearing:
             self._line.answer(Done(message.request_id), sender)
 
     def _hear_fetch(self, message: Fetch, sender: str | None) -> None:
-        found = [describe(socket) for socket in self.local.select(_target(message.options))]
+        found = [describe(socket) for socket in self.local.select(target_of(message.options))]
         try:
             self._line.answer(Sockets(message.request_id, found), sender)
         except TypeError:
@@ -192,12 +192,12 @@ _ACTS: dict[type[Message], Callable[[Hearing, Any, str | None], None]] = {
 }
 
 
-def _target(options: Options) -> Any:
+def target_of(options: Options) -> Any:
     # Numbers among the rooms are rooms that nobody here is in.
     return Target(options.rooms, options.excluded)  # type: ignore[arg-type]
 
 
-def _flags(options: Options) -> Flags:
+def flags_of(options: Options) -> Flags:
     return Flags(volatile=options.volatile, compress=options.compress)
 
 

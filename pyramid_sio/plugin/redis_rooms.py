@@ -14,13 +14,14 @@ from pyramid_sio.adapters.bus_line import BusLine
 from pyramid_sio.adapters.cluster import ClusterAdapter
 from pyramid_sio.adapters.redis_bus import RedisBus
 from pyramid_sio.adapters.redis_pubsub import ClassicLine
+from pyramid_sio.adapters.redis_recovery import StreamsRecoveryAdapter
 from pyramid_sio.adapters.redis_streams import StreamOptions, StreamReader, StreamsLine
 from pyramid_sio.protocol.cluster_values import ValueEncoder
 
 if TYPE_CHECKING:
     from pyramid_sio.adapters.lines import ILine
     from pyramid_sio.adapters.redis_link import RedisLink
-    from pyramid_sio.interfaces import IAdapter, IComplaints
+    from pyramid_sio.interfaces import IAdapter, IComplaints, IEncoder
     from pyramid_sio.sockets.namespace import Namespace
 
 #: Seconds a question for entries of a stream waits for them.
@@ -88,3 +89,23 @@ def cluster(
     """An adapter for each namespace, on a line of its own."""
     timeout = values["requests_timeout"]
     return partial(ClusterAdapter, new_line=new_line, timeout=timeout, complaints=complaints)
+
+
+def recovering(
+    values: Mapping[str, Any], new_line: NewLine, *, complaints: IComplaints, encoder: IEncoder
+) -> AdapterFactory:
+    """The same on lines over streams, for clients that may come back.
+
+    :param encoder: the server's
+    """
+    return partial(
+        StreamsRecoveryAdapter,
+        new_line=new_line,
+        timeout=values["requests_timeout"],
+        complaints=complaints,
+        encoder=encoder,
+        seconds=values["recovery_seconds"],
+        key_prefix=values["redis_session_prefix"],
+        # An on_disconnect that waits for a handler, and then for something of its own.
+        patience=2 * values["disconnect_grace"],
+    )

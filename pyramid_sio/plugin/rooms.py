@@ -96,7 +96,10 @@ def find_rooms(
         STREAMS: redis_rooms.streams,
     }[adapter]
     new_line = make(values, link=link, complaints=complaints)
-    factory = redis_rooms.cluster(values, new_line, complaints)
+    if recovery is not None:
+        factory = redis_rooms.recovering(values, new_line, complaints=complaints, encoder=encoder)
+    else:
+        factory = redis_rooms.cluster(values, new_line, complaints)
     return Rooms(recovery, factory, f"shared through {link.address} ({adapter})")
 
 

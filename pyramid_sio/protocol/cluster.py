@@ -232,6 +232,13 @@ def to_optional_id(value: Any) -> str | None:
     return None if value is None else to_id(value)
 
 
+def to_optional_text(value: Any) -> str | None:
+    """:raises ProtocolError: something, but no text"""
+    if value is not None and not isinstance(value, str):
+        raise ProtocolError("no text where one belongs")
+    return value
+
+
 def to_count(value: Any) -> int:
     """:raises ProtocolError: no number of clients"""
     if type(value) is not int or value < 0:

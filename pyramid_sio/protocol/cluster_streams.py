@@ -15,7 +15,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pyramid_sio.errors import ProtocolError
-from pyramid_sio.protocol.cluster import Envelope, Options, Order, Room, to_id, to_rooms
+from pyramid_sio.protocol.cluster import (
+    Envelope,
+    Options,
+    Order,
+    Room,
+    to_id,
+    to_optional_text,
+    to_rooms,
+)
 from pyramid_sio.protocol.cluster_numbered import JSON, MSGPACK, decode_data, to_data
 from pyramid_sio.protocol.cluster_values import ValueEncoder, load_msgpack
 
@@ -142,12 +150,14 @@ class Session(NamedTuple):
 
     :param rooms: where it was, the room of its own included
     :param data: its ``session``, or ``socket.data`` on a JavaScript server
+    :param nsp: its namespace; None: it does not say, as those of JavaScript servers
     """
 
     sid: str
     pid: str
     rooms: frozenset[Room]
     data: dict[str, Any]
+    nsp: str | None = None
 
     def concerns(self, options: Options) -> bool:
         """Would it have got a broadcast?"""
@@ -158,8 +168,9 @@ class Session(NamedTuple):
 
 def encode_session(session: Session, encoder: ValueEncoder) -> bytes:
     """:raises TypeError: its data cannot be expressed"""
-    sid, pid, rooms, data = session
-    content = {"sid": sid, "pid": pid, "rooms": list(rooms), "data": data}
+    content = session._asdict() | {"rooms": list(session.rooms)}
+    if session.nsp is None:
+        del content["nsp"]
     return base64.b64encode(encoder.msgpack(content))
 
 
@@ -174,4 +185,5 @@ def decode_session(text: bytes) -> Session:
         to_id(content.get("pid")),
         to_rooms(content.get("rooms")),
         data if isinstance(data, dict) else {},
+        to_optional_text(content.get("nsp")),
     )

@@ -107,6 +107,13 @@ def test_ids() -> None:
     assert cluster.to_optional_id(None) is None
 
 
+def test_texts() -> None:
+    assert cluster.to_optional_text(None) is None
+    assert cluster.to_optional_text("a") == "a"
+    with pytest.raises(ProtocolError):
+        cluster.to_optional_text(7)
+
+
 @pytest.mark.parametrize("value", [-1, True, None, "1", 1.0])
 def test_no_count(value: Any) -> None:
     with pytest.raises(ProtocolError):

@@ -159,6 +159,8 @@ def test_session_as_node_writes_it() -> None:
         {"user": "u-A"},
     )
     assert decode_session(encode_session(session, ENCODER)) == session
+    ours = session._replace(nsp="/chat")
+    assert decode_session(encode_session(ours, ENCODER)) == ours
 
 
 @pytest.mark.parametrize(
