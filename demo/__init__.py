@@ -52,7 +52,7 @@ def main(global_config: dict[str, str], **settings: Any) -> Router:
         config.add_route("page", "/")
         config.add_view(page, route_name="page", request_method="GET")
         config.add_static_view("static", "demo:static", cache_max_age=60)
-        config.scan("demo")
+        config.scan("demo", ignore="demo.members")
         return config.make_wsgi_app()
 
 
