@@ -82,19 +82,22 @@ class RecoveringAdapter(MemoryAdapter):
         flags: IFlags,
         messages: dict[object, Message] | None = None,
     ) -> None:
-        packet, message = self._keep_event(packet, target, flags)
-        if message is not None:
-            messages = {self._encoder: message}
+        numbered, message = self._keep_event(packet, target, flags)
+        # Earlier clients cannot come back: their handlers expect no offset.
+        messages = {self._encoder: message or self._encode(numbered)}
         super().broadcast(packet, target, flags, messages)
 
     def send(self, socket: Namespace, packet: SocketPacket, flags: IFlags) -> None:
         target = Target(frozenset((socket.sid,)))
-        packet, message = self._keep_event(packet, target, flags)
-        if message is None:
-            message = self._encode(packet)
+        numbered, message = self._keep_event(packet, target, flags)
         ticket = self._kept.tickets.get(socket.pid or "")
         # It may be what somebody still holds of a client that has come back since.
         receiver = socket if ticket is None or ticket.socket is None else ticket.socket
+        if receiver.codec is not self._encoder:
+            message = receiver.codec.encode(packet)
+            message.packet = packet
+        elif message is None:
+            message = self._encode(numbered)
         receiver.out.send(message, flags.volatile, flags.compress)
 
     def _keep_event(

@@ -31,12 +31,14 @@ class Waiting:
         self.meanwhile()
 
 
+#: Of clients that can come back.
+ENCODER = Encoder()
+
+
 def recovering(waiting: Waiting | None = None) -> NewAdapter:
     kept = RecoveryLog(seconds=100, max_bytes=10**6, liveness=40, clock=FakeClock())
     make_event = (waiting or Waiting()).make_event
-    return partial(
-        RecoveringAdapter, kept=kept, encoder=Encoder(), make_event=make_event, patience=9
-    )
+    return partial(RecoveringAdapter, kept=kept, encoder=ENCODER, make_event=make_event, patience=9)
 
 
 class TestContract(AdapterContract):
@@ -58,6 +60,7 @@ def crowd(waiting: Waiting) -> Crowd:
 def enter(crowd: Crowd, sid: str, *rooms: str) -> Any:
     """Somebody who may come back."""
     member: Any = crowd.enter(sid)
+    member.codec = ENCODER
     member.nsp = None
     member.session = {}
     member.abandoned = 0
@@ -96,10 +99,13 @@ def test_every_event_gets_an_offset(crowd: Crowd) -> None:
 
 def test_nobody_to_come_back(crowd: Crowd) -> None:
     member = crowd.enter("a")
+    member.codec = ENCODER
+    earlier = crowd.enter("b")
 
     crowd.adapter.broadcast(PACKET, Target(), Flags())
 
     assert texts(member)[0].endswith(b'.0"]')
+    assert texts(earlier) == [b'2["news",1]'], "what knows no offset gets none"
 
 
 def test_no_offset_with_an_acknowledgement(crowd: Crowd) -> None:

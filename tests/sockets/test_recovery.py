@@ -11,7 +11,9 @@ import pytest
 from pyramid_sio.adapters.memory_recovery import RecoveringAdapter
 from pyramid_sio.adapters.recovery_log import RecoveryLog
 from pyramid_sio.errors import ConnectRefused, DisconnectReason
+from pyramid_sio.protocol import socket_v4
 from pyramid_sio.protocol.socket_v5 import Encoder
+from pyramid_sio.sockets.generations import Generation2
 from pyramid_sio.sockets.recovery import ACCIDENTS, Recovery
 from tests.fakes import FakeClock, FakeEvent, FakeSession
 from tests.sockets.conftest import Room, Site
@@ -42,7 +44,10 @@ def keeping_site(*, skip_checks: bool = False) -> Site:
         patience=1,
     )
     site = Site(
-        adapter_factory=factory, encoder=encoder, recovery=Recovery(skip_checks=skip_checks)
+        adapter_factory=factory,
+        encoder=encoder,
+        recovery=Recovery(skip_checks=skip_checks),
+        generations={3: Generation2(socket_v4.Encoder())},
     )
     site.define(Returning)
     return site
@@ -284,3 +289,30 @@ def test_not_enabled() -> None:
 
     sid = site.made[-1].sid
     assert session.take() == [f'0{{"sid":"{sid}"}}', '2["hello",false]']
+
+
+class TestEarlierClients:
+    """Those of Socket.IO 1 and 2 know nothing of all this."""
+
+    def test_get_what_all_get_in_their_own_way_and_without_an_offset(self, site: Site) -> None:
+        earlier = EarlierSession(site.sio.accept)
+        earlier.run()
+        assert earlier.take() == ["0", '2["hello",false]']
+        (socket,) = site.made
+        assert socket.pid is None
+        for _ in range(2):
+            socket.emit("alone", "é")
+            site.sio.emit("all", "é")
+            site.sio.volatile.emit("now")
+            assert earlier.take() == ['2["alone","\\u00e9"]', '2["all","\\u00e9"]', '2["now"]']
+            # Once more, with somebody who can come back.
+            visitor = Visitor(site)
+            visitor.connect()
+            earlier.take()
+        earlier.lose()
+        earlier.run()
+        assert socket.reasons == [DisconnectReason.TRANSPORT_CLOSE]
+
+
+class EarlierSession(FakeSession):
+    revision = 3
