@@ -1,11 +1,12 @@
 /* sioload: puts one kind of load on a Socket.IO server on this machine and prints one JSON line.
  *
- * usage: sioload MODE -p PORT [-n CLIENTS] [-d DEPTH] [-t SECONDS] [-w WARM-UP] [-s TEXT-BYTES]
+ * usage: sioload MODE -p PORT [-P PORT] [-n CLIENTS] [-d DEPTH] [-t SECONDS] [-w WARM-UP] [-s TEXT-BYTES]
  *
  *   echo     CLIENTS WebSockets, each keeping DEPTH acknowledged events in flight
  *   echo2    the same as clients of Socket.IO 2 do it
  *   echo09   the same as clients of Socket.IO 0.9 do it
- *   fanout   CLIENTS WebSockets; one asks for a broadcast whenever the last has reached everybody
+ *   fanout   CLIENTS WebSockets; one asks for a broadcast whenever the last has reached everybody;
+ *            with -P that one is at another server of a cluster
  *   askall   the same with an acknowledgement of each, which the server counts before the next
  *   connect  CLIENTS at a time open a WebSocket, join the namespace "/" and leave
  *   upgrade  the same by polling first, then the upgrade to WebSocket
@@ -75,7 +76,7 @@ struct client {
 static const char *const mode_names[MODES] = {"echo",   "echo2",   "echo09",  "fanout", "askall",
                                               "connect", "upgrade", "polling", "hold"};
 static enum mode mode;
-static int port, clients = 100, depth = 1, text_size = 32;
+static int port, asker_port, clients = 100, depth = 1, text_size = 32;
 static double seconds = 5, warm_up = 1;
 
 static struct client *all;
@@ -151,9 +152,12 @@ __attribute__((format(printf, 2, 3))) static void fail(struct client *c, const c
     enter(c, FAILED);
 }
 
+/* The client that asks for broadcasts is all[0]. */
+static int port_of(struct client *c) { return c == all && asker_port ? asker_port : port; }
+
 static bool open_link(struct link *link, struct client *c, enum wire wire)
 {
-    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port_of(c))};
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = link};
     struct timeval patience = {.tv_sec = (time_t)STALL_LIMIT};
     int on = 1;
@@ -212,7 +216,7 @@ static void request(struct link *link, const char *body)
         snprintf(length, sizeof length, "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: %zu\r\n", strlen(body));
     int size = snprintf(bytes, sizeof bytes,
                         "%s /socket.io/%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s%s\r\n%s", body ? "POST" : "GET", path,
-                        port, length, link->wire == HTTP ? "" : upgrade, body ? body : "");
+                        port_of(link->client), length, link->wire == HTTP ? "" : upgrade, body ? body : "");
     put(link, bytes, (size_t)size);
 }
 
@@ -650,9 +654,10 @@ static bool parse(int count, char **words)
     while (mode < MODES && (count < 2 || strcmp(words[1], mode_names[mode])))
         mode++;
     optind = 2;
-    while ((option = getopt(count, words, "p:n:d:t:w:s:")) != -1)
+    while ((option = getopt(count, words, "p:P:n:d:t:w:s:")) != -1)
         switch (option) {
         case 'p': port = atoi(optarg); break;
+        case 'P': asker_port = atoi(optarg); break;
         case 'n': clients = atoi(optarg); break;
         case 'd': depth = atoi(optarg); break;
         case 't': seconds = atof(optarg); break;
