@@ -16,7 +16,7 @@ from pyramid.request import Request
 from pyramid.response import FileResponse, Response
 from pyramid.router import Router
 
-from demo.chat import tell_lost
+from demo.chat import tell_rooms
 from demo.load import Monitor
 from demo.rooms import House
 from pyramid_sio import get_sio
@@ -40,13 +40,15 @@ POLICY = "; ".join(
 
 def main(global_config: dict[str, str], **settings: Any) -> Router:
     """The application; nothing is started before somebody connects."""
-    with Configurator(settings=settings) as config:
+    # For demo.pycon2013, whose page has the client of that year.
+    with Configurator(settings={"sio.legacy": "true", **settings}) as config:
         registry = config.registry
         house = make_house(registry)
         monitor = Monitor(
             house, push=lambda sample: get_sio(registry).of("/load").local.emit("sample", sample)
         )
         config.include("pyramid_sio")
+        config.include("demo.pycon2013")
         config.add_request_method(lambda request: house, "house", property=True)
         config.add_request_method(lambda request: monitor, "monitor", property=True)
         config.add_route("page", "/")
@@ -64,7 +66,7 @@ def make_house(registry: Registry) -> House:
     from demo.shared import SharedHouse
 
     house = SharedHouse(url)
-    house.on_lost = lambda entries: tell_lost(get_sio(registry).of("/chat"), house, entries)
+    house.on_lost = lambda entries: tell_rooms(get_sio(registry).of("/chat"), house, entries)
     return house
 
 

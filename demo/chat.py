@@ -16,6 +16,7 @@ from functools import wraps
 from typing import Any
 
 from demo.messages import Done, Joined, Left, Refused, Renamed, Said, Welcome
+from demo.pycon2013.news import publish
 from demo.records import Entry, Listing
 from demo.rooms import House
 from demo.words import Refusal
@@ -40,13 +41,14 @@ def channel(room: str) -> str:
     return f"room:{room}"
 
 
-def tell_lost(nsp: Any, house: House, entries: Iterable[Entry]) -> None:
-    """Tell rooms of people whose process died.
+def tell_rooms(nsp: Any, house: House, entries: Iterable[Entry]) -> None:
+    """Tell rooms of people who came some other way, or whose process died.
 
     :param nsp: the namespace, whose clients on all processes are meant
     """
     for entry in entries:
         nsp.to(channel(entry.room)).emit("entry", entry)
+        publish(nsp.server, entry)
         listing = house.listing(entry.room)
         if listing:
             nsp.emit("listing", listing)
@@ -142,7 +144,7 @@ class Chat(Namespace):
     def on_say(self, room: str, text: str, nonce: str) -> Said | Refused:
         """:param nonce: the page's own mark, to know the line again should the answer get lost"""
         entry = self.house.say(self.sid, room, text, nonce)
-        self.to(channel(entry.room)).emit("entry", entry)
+        self._tell(entry)
         return {"ok": True, "entry": entry}
 
     @answered
@@ -157,10 +159,15 @@ class Chat(Namespace):
         self.to(channel(name)).emit("typing", name, nick, active)
         return {"ok": True}
 
+    def _tell(self, entry: Entry) -> None:
+        """Tell the others in a room, whichever page they came with."""
+        self.to(channel(entry.room)).emit("entry", entry)
+        publish(self.nsp.server, entry)
+
     def _spread(self, entries: Iterable[Entry]) -> None:
         """Tell the others in the room of each entry, and everybody what it does to the list."""
         for entry in entries:
-            self.to(channel(entry.room)).emit("entry", entry)
+            self._tell(entry)
             listing = self.house.listing(entry.room)
             if listing and entry.kind != "rename":
                 self.nsp.emit("listing", listing)
