@@ -244,3 +244,22 @@ def test_control_c_lets_everybody_go(serve: Serve) -> None:
     assert [poll.answer().text for poll in polls] == ["1", "1"]
     assert server.output.count("nobody left: server shutting down") == 2
     assert "still running" not in server.output
+
+
+@pytest.fixture(scope="module")
+def earlier_waitress(serve_shared: Callable[..., Server]) -> Server:
+    """For clients of Socket.IO 1 and 2 too."""
+    return serve_shared(server={"use": "egg:waitress", "threads": 8}, allow_eio3="true")
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+@pytest.mark.parametrize("scenario", ["events_and_acks", "binary", "rooms", "namespaces"])
+def test_earlier_clients(
+    scenarios: Scenarios, earlier_waitress: Server, scenario: str, generation: int
+) -> None:
+    scenarios(
+        f"generations.{scenario}",
+        earlier_waitress.url,
+        transport="polling",
+        generation=generation,
+    )
