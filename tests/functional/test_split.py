@@ -17,6 +17,18 @@ APP = "tests.functional.adapter_app:main"
 WAITRESS = {"use": "egg:waitress#main"}
 
 
+each_adapter = pytest.mark.parametrize("adapter", ["redis", "redis-sharded", "redis-streams"])
+
+
+def start(serve: Serve, redis_server: Redis, adapter: str) -> tuple[Server, Server]:
+    """One server for pages, and one for connections."""
+    how: dict[str, Any] = {"redis_url": redis_server.url, "adapter": adapter}
+    pages = serve(APP, server=WAITRESS, **how)
+    realtime = serve(APP, **how)
+    realtime.expect("EVENT <SioAdapterUp>")
+    return pages, realtime
+
+
 def ask(pages: Server, verb: str, *args: Any, to: tuple[str, ...] = ()) -> Any:
     """Have a view do something to clients; what comes of it."""
     what = {"verb": verb, "args": args, "to": to}
@@ -25,14 +37,11 @@ def ask(pages: Server, verb: str, *args: Any, to: tuple[str, ...] = ()) -> Any:
     return answer.json()["answer"]
 
 
-@pytest.mark.parametrize("adapter", ["redis", "redis-sharded", "redis-streams"])
+@each_adapter
 def test_a_view_on_waitress_speaks_to_clients_of_gevent(
     serve: Serve, redis_server: Redis, adapter: str
 ) -> None:
-    how: dict[str, Any] = {"redis_url": redis_server.url, "adapter": adapter}
-    pages = serve(APP, server=WAITRESS, **how)
-    realtime = serve(APP, **how)
-    realtime.expect("EVENT <SioAdapterUp>")
+    pages, realtime = start(serve, redis_server, adapter)
     with WebSocket(realtime) as client:
         client.enter("/chat")
         ask(pages, "emit", "hello", {"from": "waitress"}, to=("everybody",))
@@ -47,14 +56,11 @@ def test_a_view_on_waitress_speaks_to_clients_of_gevent(
         assert len(direct.client_list(_type="pubsub")) == 1
 
 
-@pytest.mark.parametrize("adapter", ["redis", "redis-sharded", "redis-streams"])
+@each_adapter
 def test_a_view_on_waitress_asks_and_is_answered(
     serve: Serve, redis_server: Redis, adapter: str
 ) -> None:
-    how: dict[str, Any] = {"redis_url": redis_server.url, "adapter": adapter}
-    pages = serve(APP, server=WAITRESS, **how)
-    realtime = serve(APP, **how)
-    realtime.expect("EVENT <SioAdapterUp>")
+    pages, realtime = start(serve, redis_server, adapter)
     with WebSocket(realtime) as client:
         sid = client.enter("/chat")
         assert ask(pages, "fetch") == [sid]
