@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from pyramid_sio.engine import services
 from pyramid_sio.engine.complaints import Complaints
+from pyramid_sio.engine.legacy import LegacySessions
 from pyramid_sio.engine.loopthread import lacks_patches
 from pyramid_sio.engine.policy import PolicyServer
 from pyramid_sio.engine.server import EngineServer, EngineSettings
@@ -112,6 +113,8 @@ class Endpoint:
         self.sio.creation_listeners.append(self._announce_namespace)
         self.engine = EngineServer(_engine_settings(values), self._accept, id_prefix=own_tag())
         self._threads = Threads(self.sio, self.engine, values)
+        #: Those of Socket.IO 0.9: handshakes whose transports are still to come, too.
+        self.legacy_sessions = LegacySessions(self.engine)
         #: What the admin UI looks through; None: it is off.
         self.admin = set_up_admin(values, self.sio, self.engine)
         #: What Prometheus asks for; None: nothing is counted.

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from pyramid.response import Response
 
-from pyramid_sio.engine.legacy import LegacySessions
 from pyramid_sio.engine.peer import ENVIRON_KEY
 from pyramid_sio.engine.transports.legacy import HtmlFile
 from pyramid_sio.errors import BadRequest, RequestRefused, UnknownTransport
@@ -64,7 +63,7 @@ class LegacyView:
         accept_upgrade: Callable[[dict[str, Any]], list[tuple[str, str]]],
     ) -> None:
         self._endpoint = endpoint
-        self._sessions = LegacySessions(endpoint.engine)
+        self._sessions = endpoint.legacy_sessions
         self._perform = endpoint.engine.perform
         self._ask_application = ask_application
         self._accept_upgrade = accept_upgrade

@@ -26,6 +26,7 @@ from pyramid_sio.errors import (
     DisconnectReason,
     ForbiddenRequest,
     RequestRefused,
+    UnsupportedVersion,
     http_answer,
 )
 from pyramid_sio.plugin import client_files, page
@@ -48,6 +49,11 @@ if TYPE_CHECKING:
     from pyramid_sio.plugin.endpoint import Endpoint
 
 _EXTENSIONS = "Sec-WebSocket-Extensions"
+#: What a client is told that is not served, and the log.
+_OLD = (
+    "paths below /1/ are asked for by Socket.IO clients older than 1.0; set sio.legacy = true on "
+    "the server, or use a Socket.IO client of version 3 or 4"
+)
 _library_logger = logging.getLogger("pyramid_sio.engine.websockets")
 
 # Windows of 4 KiB instead of 32, so that compression costs a connection about 20 KiB.
@@ -130,8 +136,11 @@ class EndpointView:
                 if upgrade:
                     close_connection(answer, request.environ)
                 return answer
-        if self._legacy is not None and self._legacy.recognises(segments):
-            return self._legacy(request, segments, upgrade)
+        if LegacyView.recognises(segments):
+            if self._legacy is not None:
+                return self._legacy(request, segments, upgrade)
+            if "EIO=" not in request.environ.get("QUERY_STRING", ""):
+                raise UnsupportedVersion(f"{UnsupportedVersion.message}: {_OLD}", detail=_OLD)
         asked = parse_request(
             method=request.method,
             query_string=request.environ.get("QUERY_STRING", ""),

@@ -265,6 +265,17 @@ class TestPolling:
         client.send(ECHO)
         assert client.receive() == ECHOED
 
+    def test_post_that_breaks_off_loses_only_itself(self, legacy_server: Server) -> None:
+        client = Polling(legacy_server)
+        assert client.receive() == "1::"
+        poll = client.begin_poll()
+        with closing(legacy_server.connect()) as sock:
+            head = f"POST {client.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+            sock.sendall(head.encode() + ECHO.encode())
+        assert poll.answer().text == "8::"
+        client.send(ECHO)
+        assert client.receive() == ECHOED
+
     def test_client_that_does_not_come_back(self, hasty_legacy: Server) -> None:
         sid = shake_hands(hasty_legacy, "key=away")
         client = Polling(hasty_legacy, sid)

@@ -83,7 +83,18 @@ class TestHandshake:
         assert ask(new_site(configure, legacy="true")).text == "from a hook"
 
     def test_is_off_by_default(self, new_site: NewSite) -> None:
-        assert ask(new_site()).json == {"code": 0, "message": "Transport unknown"}
+        answer = ask(new_site(), "/?t=1")
+        assert (answer.status_int, answer.json["code"]) == (400, 5)
+        assert "set sio.legacy = true on the server" in answer.json["message"]
+
+    def test_belongs_to_the_endpoint_whatever_view_it_came_by(self, site: Site) -> None:
+        sid = shake(site)
+        assert site.endpoint.legacy_sessions.session_for(sid, "xhr-polling") is not None
+
+    def test_requests_of_engine_io_may_have_any_path(self, new_site: NewSite) -> None:
+        site = new_site()
+        opened = site.web.get("/socket.io/1/?EIO=4&transport=polling")
+        assert opened.text.startswith("0{")
 
 
 class TestOrigins:
