@@ -40,6 +40,15 @@ class Peer:
         #: application returns.
         self.answer: Callable[..., Iterable[bytes]] | None = None
 
+    @property
+    def application(self) -> Any:
+        """What the server calls for each request."""
+        return self._handler.server.application
+
+    def shorten(self, path: str, way: Any) -> None:
+        """Ask ``way`` for each further request for ``path`` first; see ``http.handler``."""
+        self._handler.server.short_ways[path] = way
+
     def take_over(self) -> tuple[Any, bytes]:
         """Take the socket from the HTTP server, for good.
 

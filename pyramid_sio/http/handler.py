@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import gevent
 from gevent import socket as gevent_socket
-from gevent.pywsgi import Input, WSGIHandler, _InvalidClientInput
+from gevent.pywsgi import MAX_REQUEST_LINE, Input, WSGIHandler, _InvalidClientInput
 
 from pyramid_sio.engine.peer import ENVIRON_KEY, Peer, read_ahead
 from pyramid_sio.http.head import Head, check_path
@@ -36,6 +36,13 @@ class IHandover(Protocol):
 
     def takes(self, connection: Handler) -> bool:
         """Give a connection to whom its request is for; False: that is us."""
+
+
+class IShortWay(Protocol):
+    """Answers some requests without the application. Implemented in ``plugin.short_way``."""
+
+    def answer(self, connection: Handler) -> bool:
+        """Answer the request that has come; False, and nothing is done: ask the application."""
 
 
 class Body(Input):  # type: ignore[misc]
@@ -73,6 +80,8 @@ class Body(Input):  # type: ignore[misc]
 class Handler(WSGIHandler):  # type: ignore[misc]
     """One HTTP connection; its socket may be taken over while a request is answered."""
 
+    close_connection: bool
+    content_length: Any
     result: Any
     socket: Any
     status: Any
@@ -105,6 +114,84 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         self.server.complaints.add("bad request", peer, ex if isinstance(ex, ValueError) else "")
         return "400", _BAD_REQUEST
 
+    def handle_one_request(self) -> Any:
+        """Serve one request: see gevent's; a head that has come in one piece is read as such."""
+        try:
+            head = self._whole_head()
+        except OSError:
+            return None
+        if not head:
+            return super().handle_one_request()
+        self.requestline = head[: head.index(b"\r\n")].decode("latin-1")
+        self.response_length = 0
+        try:
+            self._understand(head)
+        except Exception as error:  # noqa: BLE001 - as gevent does: it is the client's fault
+            return self._handle_client_error(error)
+        if not self._took_short_way():
+            self.environ = self.get_environ()
+            self.application = self.server.application
+            self.handle_one_response()
+        return None if self.close_connection or self.rfile.closed else True
+
+    def _whole_head(self) -> bytes:
+        """The head of the next request, if it has come whole; nothing if it must be read by line.
+
+        :raises OSError: the client is gone
+        """
+        if self.rfile.closed:
+            return b""
+        data = self.rfile.peek(1)
+        end = data.find(b"\r\n\r\n") + 4
+        line = data.find(b"\r\n")
+        # Lines that end otherwise might end the head as well.
+        if end < 4 or not 0 < line < MAX_REQUEST_LINE:
+            return b""
+        if data.count(b"\n", 0, end) != data.count(b"\r\n", 0, end):
+            return b""
+        head: bytes = self.rfile.read(end)
+        return head
+
+    def _took_short_way(self) -> bool:
+        """Has the request been answered without the application?"""
+        server = self.server
+        way = server.short_ways.get(self.path.partition("?")[0]) if server.short_ways else None
+        if way is None:
+            return False
+        server.answering += 1
+        try:
+            answered: bool = way.answer(self)
+            return answered
+        except OSError:
+            # The client is gone while it was answered.
+            self.close_connection = True
+            return True
+        finally:
+            server.answering -= 1
+
+    @property
+    def peer(self) -> Peer:
+        """The connection, for who takes a short way."""
+        return Peer(self)
+
+    def send(self, answer: bytes) -> None:
+        """Send a whole answer. :raises OSError: the client is gone"""
+        self.response_length = 0
+        sent = 0
+        if not hasattr(self.socket, "pending"):
+            # Nearly always all of it is taken at once; gevent's own way there is longer.
+            with contextlib.suppress(BlockingIOError):
+                sent = self.socket._sock.send(answer)
+        if sent < len(answer):
+            self._sendall(answer[sent:])
+
+    def answer_by(self, application: Any) -> None:
+        """Have a request whose body has been read answered by another application."""
+        self.content_length = 0
+        self.environ = self.get_environ()
+        self.application = application
+        self.handle_one_response()
+
     def read_request(self, raw_requestline: str) -> bool:
         """Read the headers; :raises ValueError: what came is no HTTP, or too much"""
         self.requestline = raw_requestline.rstrip()
@@ -117,15 +204,19 @@ class Handler(WSGIHandler):  # type: ignore[misc]
                 raise ValueError("the headers ended early")
             if left < 0:
                 raise ValueError(f"more than {LONGEST_HEAD} bytes of headers")
-        self._head = b"".join(lines)
-        head = self.headers = Head(self._head)
+        self._understand(b"".join(lines))
+        return True
+
+    def _understand(self, data: bytes) -> None:
+        """Take in a head. :raises ValueError: it is no HTTP"""
+        self._head = data
+        head = self.headers = Head(data)
         self.command, self.path, self.request_version = head.method, head.url, head.version
         if "%" in head.url:
             check_path(head.url)
         self.close_connection = not head.keeps_alive
         length = head.get("content-length")
         self.content_length = None if length is None else int(length)
-        return True
 
     def _headers(self) -> Iterator[tuple[str, str]]:
         for name, value in self.headers.items:

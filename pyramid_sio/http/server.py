@@ -26,7 +26,7 @@ from gevent.pywsgi import (
 from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.engine.services import close_services, start_services
 from pyramid_sio.engine.spawner import Spawner
-from pyramid_sio.http.handler import Handler, IHandover
+from pyramid_sio.http.handler import Handler, IHandover, IShortWay
 from pyramid_sio.http.listening import url_of
 from pyramid_sio.http.resuming import resumed
 
@@ -66,6 +66,8 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
         self.answering = 0
         #: Gives requests to other processes that share the port; None: there are none.
         self.handover: IHandover | None = None
+        #: Answers requests by themselves where nobody could tell the difference, by path.
+        self.short_ways: dict[str, IShortWay] = {}
         self._stopping = Event()
         self._spawner = Spawner()
         super().__init__(

@@ -7,5 +7,8 @@ ROUTE_NAME = "pyramid_sio"
 
 
 def route_name(endpoint: str) -> str:
-    """The name of an endpoint's route."""
+    """The name of an endpoint's route.
+
+    :param endpoint: its name; empty for the application's own
+    """
     return f"{ROUTE_NAME}.{endpoint}" if endpoint else ROUTE_NAME

@@ -39,6 +39,7 @@ from pyramid_sio.plugin.responses import (
     UpgradeResponse,
     close_connection,
 )
+from pyramid_sio.plugin.short_way import ShortWay
 from pyramid_sio.protocol.dialect import OCTET_STREAM
 from pyramid_sio.protocol.request import EngineRequest, parse_request
 
@@ -67,6 +68,7 @@ class EndpointView:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        self._short_way = ShortWay(endpoint)
         # Only checks handshakes, one at a time; the state of a connection is elsewhere.
         factories = [_DEFLATE] if endpoint.per_message_deflate else None
         self._library = ServerProtocol(extensions=factories, logger=_library_logger)
@@ -188,6 +190,7 @@ class EndpointView:
         peer = request.environ.get(ENVIRON_KEY)
         if peer is not None:
             peer.engines.add(engine)
+            self._short_way.offer(peer, request.registry)
         session, body = engine.perform(
             engine.open_polling, handshake, asked, upgradable=peer is not None
         )

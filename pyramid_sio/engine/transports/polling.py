@@ -81,6 +81,16 @@ class PollingTransport:
 
     # Requests; called by the greenlet that serves them.
 
+    @property
+    def is_polled(self) -> bool:
+        """Does a poll wait?"""
+        return self._parked is not None
+
+    @property
+    def must_wait(self) -> bool:
+        """Would a poll have to wait?"""
+        return not self._queue and not self._finished
+
     def poll(self, patience: float | None = None) -> Payload:
         """Wait until there is something to send, and take all of it.
 
