@@ -29,6 +29,9 @@ ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
 class Server:
+    #: What it calls for each request.
+    application: Any = None
+
     def __init__(self) -> None:
         self.engines: set[Any] = set()
 
