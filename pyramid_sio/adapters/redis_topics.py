@@ -32,8 +32,6 @@ MESSAGES = {kind.value[2]: kind for kind in Kind}
 BEGINNINGS = {kind.value[0].lower().encode(): kind for kind in Kind}
 
 Key = tuple[Kind, bytes]
-#: Names in one command.
-NAMES_AT_ONCE = 500
 
 
 class Topic:
@@ -163,8 +161,9 @@ class Topics:
         for kind in Kind:
             begin, end, _ = kind.value
             for command, names in ((begin, self._new(kind)), (end, self._old(kind))):
-                for first in range(0, len(names), NAMES_AT_ONCE):
-                    yield (command, *names[first : first + NAMES_AT_ONCE])
+                # One by one: a name that Redis refuses would take the others of its command along.
+                for name in names:
+                    yield command, name
         for key in self._dirty & self._told - self._unconfirmed.keys():
             # Given up and wanted again before Redis had been told anything.
             self._topics[key].began.set()

@@ -187,6 +187,50 @@ class TestSubscribing:
         assert [int(data) for _, data in ears.heard] == list(range(5000))
         assert linked.link.health().received == 5000
 
+    def test_a_channel_that_redis_refuses_hurts_no_other(
+        self, server: Redis, direct: redis.Redis
+    ) -> None:
+        direct.acl_setuser(
+            "limited",
+            enabled=True,
+            passwords=["+pw"],
+            keys="*",
+            categories=["+@all"],
+            channels=["ok:*"],
+            reset=True,
+        )
+        linked = Linked(server.url.replace("//", "//limited:pw@"))
+        ears, _ = linked.subscribe("ok:1")
+        refused = linked.link.subscribe("secret", Ears())
+        wait_until(lambda: linked.complaints, what="the refusal")
+        assert linked.complaints[0][0] == "Redis refused a subscription"
+        direct.publish("ok:1", "x")
+        ears.wait_for((b"ok:1", b"x"))
+        assert not refused.active
+        # Nor when everything is subscribed to at once.
+        direct.client_kill_filter(_type="pubsub")
+        wait_until(lambda: linked.news == [True, False, True])
+        wait_until(lambda: direct.publish("ok:1", "y"))
+        wait_until(lambda: (b"ok:1", b"y") in ears.heard)
+        assert repr(refused) == "<Subscription channel b'secret'>"
+        linked.link.close()
+        direct.acl_deluser("limited")
+
+    def test_joining_waits_until_everything_is_heard(self, server: Redis) -> None:
+        linked = Linked(server.url)
+        subscription = linked.link.subscribe("news", Ears())
+        linked.link.join(PATIENCE)
+        assert subscription.active
+        linked.link.join(0)
+        linked.link.close()
+
+    def test_joining_in_vain_is_an_error(self) -> None:
+        linked = Linked(f"redis://127.0.0.1:{free_port()}")
+        linked.link.subscribe("news", Ears())
+        with pytest.raises(AdapterError, match="not reached"):
+            linked.link.join(0.2)
+        linked.link.close()
+
 
 class TestCommands:
     def test_nothing_is_connected_before_it_is_needed(self, server: Redis) -> None:
@@ -305,6 +349,17 @@ class TestOutages:
             linked.link.publish("news", "hello")
             wait_until(lambda: (b"news", b"hello") in ears.heard)
         assert linked.news[:2] == [False, True]
+
+    def test_questions_fail_once_it_is_known_that_redis_is_away(self) -> None:
+        linked = Linked(f"redis://127.0.0.1:{free_port()}")
+        answers: list[Any] = []
+        for number in (1, 2):
+            linked.link.command("PING", resolve=lambda *answer: answers.append(answer))
+            wait_until(lambda number=number: len(answers) == number)
+        assert [reply for reply, _ in answers] == [None, None]
+        assert all(isinstance(error, AdapterError) for _, error in answers)
+        assert linked.link.health().queued == 0
+        linked.link.close()
 
     def test_redis_that_is_killed_and_comes_back(self, tmp_path: Path) -> None:
         with closing(Redis(tmp_path)) as server:
