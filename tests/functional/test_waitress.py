@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from signal import SIGINT
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.conftest import Serve
 from tests.functional.scenarios import Scenarios
 from tests.functional.test_javascript import BOTH_SIDES, ONCE
 from tests.functional.wire import Polling, SessionEnded, ask, enter
-from tests.support import PATIENCE, Server, wait_until
+from tests.support import PATIENCE, Redis, Server, wait_until
 
 THREADED_APP = "tests.functional.threaded_app:main"
 
@@ -263,3 +264,31 @@ def test_earlier_clients(
         transport="polling",
         generation=generation,
     )
+
+
+# Other servers.
+
+
+def test_rooms_are_shared_through_redis(serve: Serve, redis_server: Redis) -> None:
+    """Two processes with threads: what is emitted in one is heard in the other."""
+    options = {"use": "egg:waitress", "threads": 8}
+    here, there = (serve(THREADED_APP, server=options, redis_url=redis_server.url) for _ in "12")
+    with Person(here, "ann") as ann, Person(there, "bob") as bob:
+        wait_until(lambda: ask(here, path="/emit").json["heard"] == 2, what="both to be known")
+        ann.hears("news", "anybody's")
+        bob.hears("news", "anybody's")
+        assert sorted(ann.call("verbs")["here"]) == [True]
+
+
+def test_emits_commit_with_the_transaction(
+    serve: Serve, scenarios: Scenarios, tmp_path: Path
+) -> None:
+    server = serve(
+        "tests.functional.rows_app:main",
+        server={"use": "egg:waitress", "threads": 8},
+        settings={"database": tmp_path / "rows.sqlite"},
+    )
+    name = "transactions.nobody_hears_of_what_was_rolled_back"
+    result = scenarios(name, server.url, transport="polling", rounds=2)
+    assert result["heard"] == 2 * 6
+    assert result["said"]["event fail"] == {"error": "rolled back"}
