@@ -17,7 +17,7 @@ const BLOB = Buffer.from([0, 1, 4, 30, 127, 128, 255]);
 
 /** A socket that begins to connect, and ends with the scenario. */
 function open(t, namespace = "/", extra = {}) {
-  const { generation = 4, transport } = { ...t.options, ...extra };
+  const { generation, transport } = { ...t.options, ...extra };
   const socket = CLIENTS[generation](t.url + namespace, {
     forceNew: true,
     reconnectionDelay: 50,
@@ -170,13 +170,19 @@ exports.leaving = async (t) => {
   assert.equal((await left)[0], "io client disconnect");
 };
 
-/** On a server whose heartbeat is quick. */
+/** On a server whose heartbeat is quick: clients of all generations on all transports. */
 exports.idle_but_alive = async (t) => {
-  const socket = await opened(t);
-  const seen = t.record(socket, "disconnect");
-  await t.pause(2500);
-  assert.deepEqual(seen, []);
-  assert.deepEqual(await ask(socket, "one", "alive"), ["alive"]);
+  const idle = Object.keys(CLIENTS).flatMap((generation) =>
+    ["polling", "websocket", "upgrade"].map(async (transport) => {
+      const socket = await opened(t, "/", { generation, transport });
+      const seen = t.record(socket, "disconnect");
+      await t.pause(2500);
+      assert.deepEqual(seen, [], `${generation} ${transport}`);
+      assert.deepEqual(await ask(socket, "one", "alive"), ["alive"]);
+    }),
+  );
+  await Promise.all(idle);
+  return idle.length;
 };
 
 /** The test restarts the server in the middle. */
