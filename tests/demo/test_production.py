@@ -161,22 +161,21 @@ def test_one_chat_on_two_processes(site: Site, new_page: Callable[..., Page]) ->
     assert ada.faults == ben.faults == []
 
 
-def test_its_clients_are_told_apart_by_browser(site: Site) -> None:
+def test_who_is_sent_where(site: Site) -> None:
     """One process answers all requests of a client, or long-polling would break."""
     assert len(site.browsers()) == 2
-    for number in range(10):
+    for number in range(5):
         browser = f"Steady/{number}"
         assert len({site.port_of(browser) for _ in range(3)}) == 1
 
-
-def test_pages_come_from_waitress_and_the_client_does_not(site: Site) -> None:
+    # Pages come from waitress, and nothing else does.
     client = site.url + "socket.io/socket.io.js"
-    assert requests.get(site.url, timeout=PATIENCE).ok
-    assert requests.get(client, timeout=PATIENCE).ok
+    for url in (site.url, client):
+        assert requests.get(url, timeout=PATIENCE).ok
     site.pages.stop()
+    assert "[waitress] Serving on" in site.pages.output
     assert requests.get(site.url, timeout=PATIENCE).status_code == 502
     assert requests.get(client, timeout=PATIENCE).ok
-    assert "[waitress] Serving on" in site.pages.output
 
 
 def test_what_its_files_say_is_what_they_do() -> None:

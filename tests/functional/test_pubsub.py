@@ -176,3 +176,30 @@ def test_everything_is_subscribed_to_again_when_redis_comes_back(
             wait_subscribed(direct, "news")
             direct.publish("alert:x", "after")
         assert news.result() == [["before", "news"], ["after", "alert:x"]]
+
+
+def test_a_server_with_threads_does_it_too(
+    serve: Serve, scenarios: Scenarios, shared_redis: Redis, direct: redis.Redis
+) -> None:
+    waitress = {"use": "egg:waitress#main"}
+    server = serve(APP, server=waitress, redis_url=shared_redis.url)
+    news = scenarios.start("pubsub.news", server.url, transport="polling", count=2)
+    orders = scenarios.start("pubsub.orders", server.url, transport="polling")
+    prices = scenarios.start("pubsub.prices", server.url, transport="polling")
+    news.expect("ready")
+    orders.expect("ready")
+    prices.expect("looking")
+    for channel in ("news", "orders"):
+        wait_until(lambda channel=channel: direct.pubsub_numsub(channel)[0][1] >= 1)  # type: ignore[misc]
+    direct.publish("news", "one")
+    direct.publish("alert:1", "[2]")
+    for state in ("paid", "sent"):
+        direct.publish("orders", json.dumps({"customer": "ann", "state": state}))
+    assert news.result() == [["one", "news"], [[2], "alert:1"]]
+    assert orders.result() == [["paid"], ["sent"]]
+    assert direct.publish("price:ACME", "1") == 1
+    prices.expect("away")
+    prices.tell("go on")
+    prices.expect("looking")
+    assert direct.publish("price:ACME", "2") == 1
+    assert prices.result() == [[1, "price:ACME"], [2, "price:ACME"]]
