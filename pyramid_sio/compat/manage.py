@@ -46,7 +46,7 @@ _REGISTRY_KEY = "pyramid_sio.compat"
 DEFAULT_RESOURCE = "socket.io"
 
 #: Who wrote for gevent-socketio has pages of that time.
-_DEFAULTS = {"sio.legacy": "true"}
+_DEFAULTS = {"sio.legacy": "true", "sio.allow_eio3": "true"}
 
 Environ = dict[str, Any]
 

@@ -145,12 +145,14 @@ def wsgi(resource: str = "socket.io", **settings: Any) -> WsgiApp:
     return app
 
 
-def pyramid(**settings: Any) -> WsgiApp:
+def pyramid(returns_answer: str = "no", **settings: Any) -> WsgiApp:
     from pyramid.config import Configurator
     from pyramid.response import Response
 
     def socket_io(request: Any) -> Response:
-        socketio_manage(request.environ, NAMESPACES, request=request)
+        answer = socketio_manage(request.environ, NAMESPACES, request=request)
+        if returns_answer == "yes":
+            return answer
         return Response("", headers={"Set-Cookie": "seen=yes"})
 
     def page(request: Any) -> Response:

@@ -45,7 +45,8 @@ def serve_framework(serve_shared: Callable[..., Server]) -> Callable[[str], Serv
     def get(framework: str) -> Server:
         if framework not in running:
             # Where pyramid_sio is included, its settings are the application's own affair.
-            sio = {"legacy": "true"} if framework == "including" else {}
+            on = {"legacy": "true", "allow_eio3": "true"}
+            sio = on if framework == "including" else {}
             running[framework] = serve_shared(APP, settings={"framework": framework}, **sio)
         return running[framework]
 
@@ -69,7 +70,7 @@ def test_old_namespaces_serve_clients_of_today(
 
 @each_framework
 @pytest.mark.parametrize("transport", ["websocket", "xhr-polling"])
-def test_old_namespaces_serve_old_clients_beside_those_of_today(
+def test_old_namespaces_serve_all_generations_in_one_room(
     serve_framework: Callable[[str], Server], node: Node, framework: str, transport: str
 ) -> None:
     node("old_chat.js", serve_framework(framework).url, transport)
@@ -90,6 +91,19 @@ def test_what_is_no_request_of_socket_io_is_told_so(
 ) -> None:
     answer = ask(serve_framework(framework), query="EIO=4&transport=pigeon")
     assert (answer.status, answer.json["message"]) == (400, "Transport unknown")
+
+
+@pytest.fixture(scope="module")
+def waitress(serve_shared: Callable[..., Server]) -> Server:
+    settings = {"framework": "pyramid", "returns_answer": "yes"}
+    return serve_shared(APP, server={"use": "egg:waitress", "threads": 8}, settings=settings)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_view_under_another_server_returns_the_answer(
+    waitress: Server, scenarios: Scenarios, scenario: str
+) -> None:
+    scenarios(f"compat.{scenario}", waitress.url, transport="polling", request="pyramid")
 
 
 class TestServers:
