@@ -163,14 +163,17 @@ class XhrPolling(PollingTransport):
         return self._parked
 
     def _take(self) -> Payload:
-        if self._finished:
-            self.session.said_goodbye(self)
-            # Clients act on packets in order, so that it may come with others.
-            if not self._said_goodbye:
-                self._queue.append(self._last_word)
+        self._add_last_word()
         items, compress = self._queue or [NOOP], self._compress
         self._clear()
         return self._payload(items, compress)
+
+    def _add_last_word(self) -> None:
+        """Over: the client is told so with what is taken now, for it acts on packets in order."""
+        if self._finished:
+            self.session.said_goodbye(self)
+            if not self._said_goodbye:
+                self._queue.append(self._last_word)
 
     def _payload(self, items: Sequence[Message | bytes], compress: bool) -> Payload:
         data, content_type = self.encode(items)
@@ -237,10 +240,7 @@ class HtmlFile(XhrPolling):
                 return
 
     def _take_parts(self) -> bytes:
-        if self._finished:
-            self.session.said_goodbye(self)
-            if not self._said_goodbye:
-                self._queue.append(self._last_word)
+        self._add_last_word()
         packets = packets_of(self._queue)
         self._clear()
         return b"".join(map(self.part, packets))
