@@ -111,10 +111,12 @@ class Site:
     """One ``/socket.io/`` that views serve.
 
     :param endpoint: what it consists of
+    :param registry: of the application it belongs to, or of its own
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, registry: Registry) -> None:
         self.endpoint = endpoint
+        self.registry = registry
         self.view = EndpointView(endpoint)
         self.connections = registry_of(endpoint.sio)
         self._declared: set[str] = set()
@@ -128,8 +130,8 @@ class Site:
         :raises ConfigurationError: one of them is wrong
         """
         own = {key: value for key, value in settings.items() if key.startswith(PREFIX)}
-        own = {**_DEFAULTS, **own}
-        return cls(Endpoint(Registry("pyramid_sio.compat"), own, ManagedInvoker()))
+        registry = Registry("pyramid_sio.compat")
+        return cls(Endpoint(registry, {**_DEFAULTS, **own}, ManagedInvoker()), registry)
 
     @property
     def sio(self) -> SioServer:
@@ -210,6 +212,7 @@ class Answer(Response):  # type: ignore[misc]
                 result: Iterable[bytes] = super().__call__(environ, start_response)
                 return result
         request = Request(self._environ)
+        request.registry = self._site.registry
         request.matchdict = {"subpath": self._subpath}
         response = self._site.view(None, request)
         for name, value in discarded:
@@ -264,7 +267,7 @@ def _of_registry(registry: Any) -> Site:
     if site is None:
         endpoint = registry.queryUtility(IEndpoint)
         if endpoint is not None:
-            site = Site(endpoint)
+            site = Site(endpoint, registry)
         else:
             site = Site.from_settings(registry.settings or {})
         registry[_REGISTRY_KEY] = site
