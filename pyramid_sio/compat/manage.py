@@ -10,7 +10,6 @@ server then sends another answer than the view's.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +35,6 @@ from pyramid_sio.sockets.server import Definition, SioServer, normalise
 
 if TYPE_CHECKING:
     from pyramid_sio.compat.namespace import BaseNamespace
-
-logger = logging.getLogger(__name__)
 
 #: Where an environ carries the :class:`Site` that its server was made with.
 SITE_KEY = "pyramid_sio.site"
