@@ -10,11 +10,17 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Protocol
 
+import pkg_resources
 import pytest
+from _pytest.assertion.rewrite import AssertionRewritingHook
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support import PATIENCE, Node, Redis, Server, find_program
+
+# pytest rewrites what belongs to the distribution of one of its plugins, which is this project;
+# Pyramid asks this module where the demo's files are, and it has to know pytest's loader for that.
+pkg_resources.register_loader_type(AssertionRewritingHook, pkg_resources.DefaultProvider)
 
 # How long one example takes says nothing on a machine that has other things to do.
 hypothesis_settings.register_profile("project", deadline=None, print_blob=True)
