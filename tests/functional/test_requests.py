@@ -274,5 +274,5 @@ def test_forbidden_event(server: Server, enter: Callable[..., User]) -> None:
 
     assert user.ask("write", "a word") == {"error": "Forbidden"}
     entries = ask(server, path="/journal/forbidden", query="count=2").json
-    assert entries[1] == ["error", "write", "Forbidden", "bob"]
+    assert entries[1] == ["error", "write", "Access was denied to this resource.", "bob"]
     assert user.ask("context") == ["bob", True]
