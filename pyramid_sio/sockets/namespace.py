@@ -195,13 +195,13 @@ class Namespace(Words, Tappable, Present, Subscriber, Revocable):
         :raises TypeError: for an argument that cannot be sent
         """
         check_event(event)
-        server = self.nsp.server
-        deliver = server.in_loop if immediate else server.deliver
-        plain = self.taps is None and self.pid is None and deliver is server.in_loop
-        if plain and callback is None:
-            message = self.codec.encode_event(self.nsp.name, (event, *args))
-            server.in_loop(self.out.send, message)
-        elif callback is None:
+        nsp = self.nsp
+        if callback is None and self.taps is None and self.pid is None:
+            message = self.codec.encode_event(nsp.name, (event, *args))
+            (nsp.server.in_loop if immediate else nsp.server.deliver)(self.out.send, message)
+            return
+        deliver = nsp.server.in_loop if immediate else nsp.server.deliver
+        if callback is None:
             packet = SocketPacket(SocketType.EVENT, self.nsp.name, (event, *args))
             deliver(self.send_packet, packet, DEFAULT_FLAGS)
         else:

@@ -20,15 +20,19 @@ class Held:
     :param limit: bytes kept; a client for which there is more is disconnected
     """
 
-    __slots__ = ("_limit", "_messages", "_session", "_size")
+    __slots__ = ("_limit", "_messages", "_released", "_session", "_size")
 
     def __init__(self, session: ISession, limit: int) -> None:
         self._session = session
         self._limit = limit
         self._size = 0
         self._messages: list[tuple[Message, bool]] = []
+        self._released = False
 
     def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool:
+        if self._released:
+            # By who has had it from before, and waited for the end of a transaction.
+            return self._session.send(message, volatile, compress)
         if volatile:
             return False
         self._size += message.size
@@ -41,6 +45,7 @@ class Held:
 
     def release(self) -> None:
         """CONNECT has been sent: send what was kept."""
+        self._released = True
         for message, compress in self._messages:
             self._session.send(message, False, compress)
         self._messages.clear()

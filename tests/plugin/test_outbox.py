@@ -216,3 +216,16 @@ def test_without_pyramid_tm_at_once(new_site: NewSite) -> None:
     client.post('42["write"]')
     assert client.ask("ping") == "pong"
     assert client.heard == ['42["own"]']
+
+
+def test_what_cannot_be_sent_hurts_nothing_else(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: Any) -> None:
+        raise LookupError("no way")
+
+    client = enter(site)
+    monkeypatch.setattr(site.endpoint.sio.of("/").adapter, "broadcast", fail)
+    client.post('42["kick"]')
+    assert client.poll() == ["41"]
+    assert "no way" in caplog.text

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pyramid_sio.protocol.socket_v5 import RESERVED_EVENTS
-from pyramid_sio.sockets.handlers import HandlerTable, on
+from pyramid_sio.sockets.handlers import HandlerTable, on, unguarded
 from pyramid_sio.sockets.namespace import Namespace
 
 
@@ -220,3 +220,38 @@ def test_names_that_mean_something_else(name: str) -> None:
     wrong = type("Wrong", (Namespace,), {name: lambda self, *args: None})
     with pytest.raises(TypeError, match="this name is taken"):
         HandlerTable(wrong)
+
+
+class TestRivals:
+    def test_options_tell_them_apart(self) -> None:
+        class Two(Namespace):
+            @on("a", where="here")
+            def here(self) -> None: ...
+
+            @on("a", where="there")
+            def there(self) -> None: ...
+
+        table = HandlerTable(Two)
+        handler = table.find("a")
+        assert handler is not None
+        assert {handler.func, *(rival.func for rival in handler.rivals)} == {Two.here, Two.there}
+        assert len(list(table)) == 2
+
+    def test_they_are_queued_alike(self) -> None:
+        class Two(Namespace):
+            @on("a", where="here")
+            def here(self) -> None: ...
+
+            @on("a", ordered=False)
+            def there(self) -> None: ...
+
+        with pytest.raises(TypeError, match="ordered and rate have to be the same"):
+            HandlerTable(Two)
+
+    def test_nobody_serves_what_cannot_be_checked(self) -> None:
+        table = HandlerTable(Chat)
+        with pytest.raises(TypeError, match="who may use the handler"):
+            table.arrange(unguarded)
+        plain = table.find("message")
+        assert plain is not None
+        assert unguarded(plain) is plain

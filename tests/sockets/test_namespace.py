@@ -370,3 +370,20 @@ class TestFacts:
         assert socket.anything == 1
         assert socket.context is None
         assert dict(socket.matchdict) == {}
+
+
+def test_what_was_emitted_before_it_was_in_and_sent_afterwards_arrives(site: Site) -> None:
+    """As by a transaction that another client's handler is in."""
+    kept: list[Any] = []
+    site.sio.deliver = lambda func, *args: kept.append((func, args))
+
+    class Emitting(Room):
+        def on_connect(self, auth: Any) -> None:
+            self.emit("early", 1)
+
+    site.define(Emitting, "/early")
+    session, _ = site.connect("0/early,")
+    assert session.take() == []
+    ((func, args),) = kept
+    assert func(*args)
+    assert session.take() == ['2/early,["early",1]']
