@@ -106,14 +106,17 @@ def test_many_clients_cost_one_connection_and_one_subscription(
     server: Server, direct: redis.Redis
 ) -> None:
     with ExitStack() as stack:
-        clients = [stack.enter_context(WebSocket(server)) for _ in range(50)]
-        for client in clients:
-            client.enter("/live")
+        clients = [stack.enter_context(WebSocket(server))]
+        clients[0].enter("/live")
         wait_subscribed(direct, "news")
-        before = direct.info("clients")
-        assert len(direct.client_list(_type="pubsub")) == 1
-        # Commands, channels, and whoever asks.
-        assert before["connected_clients"] == 3
+        # Servers of other tests may have connections too.
+        listening = len(direct.client_list(_type="pubsub"))
+        connected = direct.info("clients")["connected_clients"]
+        clients += [stack.enter_context(WebSocket(server)) for _ in range(49)]
+        for client in clients[1:]:
+            client.enter("/live")
+        assert len(direct.client_list(_type="pubsub")) == listening
+        assert direct.info("clients")["connected_clients"] <= connected
         assert direct.publish("news", "to all") == 1
         for client in clients:
             assert client.text() == '42/live,["news","to all","news"]'
