@@ -187,10 +187,10 @@ def test_a_server_with_threads_does_it_too(
     waitress = {"use": "egg:waitress#main"}
     server = serve(APP, server=waitress, redis_url=shared_redis.url)
     news = scenarios.start("pubsub.news", server.url, transport="polling", count=2)
-    orders = scenarios.start("pubsub.orders", server.url, transport="polling")
-    prices = scenarios.start("pubsub.prices", server.url, transport="polling")
     news.expect("ready")
+    orders = scenarios.start("pubsub.orders", server.url, transport="polling")
     orders.expect("ready")
+    prices = scenarios.start("pubsub.prices", server.url, transport="polling")
     prices.expect("looking")
     for channel in ("news", "orders"):
         wait_until(lambda channel=channel: direct.pubsub_numsub(channel)[0][1] >= 1)  # type: ignore[misc]
