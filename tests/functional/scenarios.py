@@ -52,6 +52,7 @@ class Scenarios:
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        self._unread: dict[int, list[dict[str, Any]]] = {}
         self._last = 0
 
     def start(self, name: str, url: str, **options: object) -> Job:
@@ -75,6 +76,12 @@ class Scenarios:
     def next_news(self, number: int) -> dict[str, Any]:
         """What the scenario with that number reports next."""
         # The scenario itself gives up after PATIENCE, and then says what it waited for.
-        line = self._program.expect(f'{{"job":{number},', patience=PATIENCE + 10)
-        news: dict[str, Any] = json.loads(line)
-        return news
+        while True:
+            kept = self._unread.get(number)
+            if kept:
+                return kept.pop(0)
+            news: dict[str, Any] = json.loads(
+                self._program.expect('{"job":', patience=PATIENCE + 10)
+            )
+            # Those of other scenarios are wanted later.
+            self._unread.setdefault(news["job"], []).append(news)
