@@ -247,7 +247,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         try:
             for start in range(0, len(data), SEND_SIZE):
                 super()._sendall(view[start : start + SEND_SIZE])
-        except (TimeoutError, ssl.SSLError) as exc:
+        except (TimeoutError, ConnectionResetError, ssl.SSLError) as exc:
             raise BrokenPipeError(errno.EPIPE, str(exc)) from exc
 
     def process_result(self) -> None:
