@@ -177,6 +177,8 @@ class Handler(WSGIHandler):  # type: ignore[misc]
     def send(self, answer: bytes) -> None:
         """Send a whole answer. :raises OSError: the client is gone"""
         self.response_length = 0
+        # gevent's way to send changes its sign when it fails.
+        self.code = 200
         sent = 0
         if not hasattr(self.socket, "pending"):
             # Nearly always all of it is taken at once; gevent's own way there is longer.
