@@ -135,9 +135,17 @@ def test_11_values_from_python(cluster: Cluster) -> None:
 
 
 def test_12_flags(cluster: Cluster) -> None:
-    cluster.a("io.volatile.compress(false).emit('e')")
-    cluster.p("nsp.volatile.compress(False).emit('e')")
-    assert got(cluster.take()) == "aabbpp"
+    # What is volatile is dropped by a Node.js server whose last packet is still being written.
+    for emit in (
+        lambda: cluster.a("io.volatile.compress(false).emit('e')"),
+        lambda: cluster.p("nsp.volatile.compress(False).emit('e')"),
+    ):
+        for _ in range(10):
+            emit()
+            arrived = got(cluster.take())
+            if arrived == "abp":
+                break
+        assert arrived == "abp"
 
 
 def test_13_local(cluster: Cluster) -> None:

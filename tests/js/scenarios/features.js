@@ -28,15 +28,17 @@ async function three(t) {
 
 exports.chains = async (t) => {
   const { a, c, red, blue, names } = await three(t);
+  // A poll may just have ended, and what is volatile is then dropped.
+  const volatile = t.options.transport === "polling" ? {} : { volatile: true };
   const cases = [
     ["socket", { to: [red] }, "b"],
     ["socket", { to: [red], in_: [blue] }, "bc"],
     ["socket", { in_: [red, blue], except_: [c.id] }, "b"],
     ["socket", { except_: [blue], to: [red, blue] }, ""],
-    ["socket", { volatile: true, to: [red], compress: false, local: true, timeout: 5 }, "b"],
+    ["socket", { ...volatile, to: [red], compress: false, local: true, timeout: 5 }, "b"],
     ["socket", { compress: false }, "a"],
     ["nsp", { local: true, to: [red] }, "ab"],
-    ["server", { compress: true, in_: [red], volatile: true }, "ab"],
+    ["server", { compress: true, in_: [red], ...volatile }, "ab"],
     ["/", { to: [red, blue], except_: [red] }, "c"],
   ];
   for (const [where, words, expected] of cases) {
