@@ -339,7 +339,7 @@ class IAdapter(Protocol):
         """
 
     def users(self, target: ITarget) -> Iterable[Any]:
-        """The users of the connections selected, here and on other servers; never None."""
+        """The users of the connections selected in this process; never None."""
 
     def join(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None: ...
     def leave(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None: ...
