@@ -44,8 +44,13 @@ class Guest:
         self("#text").press("Enter")
 
     def open_room(self, name: str) -> None:
+        """Ask for a room; what is said before the answer comes is said in the old one."""
         self("#new-room-name").fill(name)
         self("#new-room-name").press("Enter")
+
+    def enter_room(self, name: str) -> None:
+        self.open_room(name)
+        expect(self("#room-name")).to_have_text(f"# {name}")
 
     def sees(self, *texts: str) -> None:
         """Exactly these statements, in this order."""

@@ -195,8 +195,7 @@ def test_rooms_are_apart(visit: Callable[..., Guest]) -> None:
 def test_leaving_a_room(visit: Callable[..., Guest]) -> None:
     ada, grace = visit("Ada"), visit("Grace")
     for guest in (ada, grace):
-        guest.open_room("python")
-        expect(guest("#room-name")).to_have_text("# python")
+        guest.enter_room("python")
     ada("#leave-room").click()
     expect(ada("#room-name")).to_have_text("# lobby")
     expect(ada("#other-list [data-room=python]")).to_contain_text("1")
@@ -294,7 +293,7 @@ def test_a_statement_that_is_refused_stays_with_its_author(visit: Callable[..., 
 
 def test_a_reload_picks_up(visit: Callable[..., Guest]) -> None:
     ada, grace = visit("Ada"), visit("Grace")
-    ada.open_room("python")
+    ada.enter_room("python")
     ada.say("one")
     ada.sees("one")
     ada.page.reload()
@@ -372,7 +371,7 @@ def test_a_restart_of_the_server_picks_up(
         first.wait_ready()
         ada, grace = visit("Ada", url=f"{first.url}/"), visit("Grace", url=f"{first.url}/")
         for guest in (ada, grace):
-            guest.open_room("python")
+            guest.enter_room("python")
         ada.say("before")
         for guest in (ada, grace):
             guest.sees("before")
