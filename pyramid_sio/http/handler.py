@@ -17,6 +17,7 @@ from gevent.pywsgi import MAX_REQUEST_LINE, Input, WSGIHandler, _InvalidClientIn
 
 from pyramid_sio.engine.peer import ENVIRON_KEY, Peer, read_ahead
 from pyramid_sio.http.head import Head, check_path
+from pyramid_sio.http.reading import reader
 
 if TYPE_CHECKING:
     from pyramid_sio.http.server import HttpServer
@@ -93,12 +94,14 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         address: Any,
         server: HttpServer,
         *,
-        rfile: Any = None,
+        data: bytes = b"",
         secure: bool = False,
     ) -> None:
-        """:param secure: it has come over TLS, which somebody else ends"""
+        """:param data: what has been read from it already
+        :param secure: it has come over TLS, which somebody else ends
+        """
         sock.settimeout(server.idle_timeout)
-        super().__init__(sock, address, server, rfile)
+        super().__init__(sock, address, server, reader(sock, data))
         self.secure = secure or server.ssl_enabled
         self._head = b""
 

@@ -28,7 +28,6 @@ from pyramid_sio.engine.services import close_services, start_services
 from pyramid_sio.engine.spawner import Spawner
 from pyramid_sio.http.handler import Handler, IHandover, IShortWay
 from pyramid_sio.http.listening import url_of
-from pyramid_sio.http.resuming import resumed
 
 logger = logging.getLogger(__name__)
 
@@ -118,8 +117,7 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
         self._spawner(self._serve_adopted, sock, address, data, secure)
 
     def _serve_adopted(self, sock: Any, address: Any, data: bytes, secure: bool) -> None:
-        rfile = resumed(sock, data)
-        self.handler_class(sock, address, self, rfile=rfile, secure=secure).handle()
+        self.handler_class(sock, address, self, data=data, secure=secure).handle()
 
     def serve_until_stopped(self, prepare: Callable[[], None] | None = None) -> None:
         """Listen, and return after SIGTERM, SIGINT or :meth:`request_stop`.
