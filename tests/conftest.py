@@ -56,26 +56,31 @@ class Serve(Protocol):
     ) -> Server: ...
 
 
+def start_servers(running: ExitStack, new_directory: Callable[[], Path]) -> Serve:
+    """What starts servers that last as long as ``running``, each with its ini file somewhere."""
+
+    def start(
+        app: str,
+        *,
+        server: dict[str, object] | None = None,
+        settings: dict[str, object] | None = None,
+        **sio: object,
+    ) -> Server:
+        values = {**(settings or {}), **{f"sio.{key}": value for key, value in sio.items()}}
+        ini = new_directory() / "server.ini"
+        started = Server(app, ini, server=server or {}, settings=values)
+        running.enter_context(closing(started))
+        started.wait_ready()
+        return started
+
+    return start
+
+
 @pytest.fixture
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Starts servers; each ends with the test, and shows its output if that failed."""
     with ExitStack() as running:
-
-        def start(
-            app: str,
-            *,
-            server: dict[str, object] | None = None,
-            settings: dict[str, object] | None = None,
-            **sio: object,
-        ) -> Server:
-            ini = tmp_path_factory.mktemp("serve") / "server.ini"
-            values = {**(settings or {}), **{f"sio.{key}": value for key, value in sio.items()}}
-            started = Server(app, ini, server=server or {}, settings=values)
-            running.enter_context(closing(started))
-            started.wait_ready()
-            return started
-
-        yield start
+        yield start_servers(running, lambda: tmp_path_factory.mktemp("serve"))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from tests.conftest import start_servers
 from tests.functional.certificate import Certificate
 from tests.functional.scenarios import Scenarios
 from tests.functional.wire import KINDS, Polling, Session, WebSocket
@@ -19,22 +20,8 @@ APP = "tests.functional.app:main"
 def serve_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
     """Starts servers that last as long as the session."""
     with ExitStack() as running:
-
-        def start(
-            app: str = APP,
-            *,
-            server: dict[str, object] | None = None,
-            settings: dict[str, object] | None = None,
-            **sio: object,
-        ) -> Server:
-            ini = tmp_path_factory.mktemp("shared") / "server.ini"
-            values = {**(settings or {}), **{f"sio.{key}": value for key, value in sio.items()}}
-            started = Server(app, ini, server=server or {}, settings=values)
-            running.enter_context(closing(started))
-            started.wait_ready()
-            return started
-
-        yield start
+        start = start_servers(running, lambda: tmp_path_factory.mktemp("shared"))
+        yield lambda app=APP, **options: start(app, **options)
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from tests.conftest import Serve
@@ -28,24 +31,33 @@ class Failed(Exception):
 class JavaScript:
     """A program of ``tests/js/cluster.js``."""
 
-    def __init__(self, node: Node, adapter: str, redis_port: int = 0, **options: Any) -> None:
+    def __init__(self, node: Node, kind: str, redis_port: int = 0, **options: Any) -> None:
         text = json.dumps(options)
-        self.program: Program = node.start("cluster.js", adapter, redis_port, text)
-        self.url = f"http://127.0.0.1:{self.program.expect('READY').split()[-1]}"
+        self.program: Program = node.start("cluster.js", kind, redis_port, text)
         self._ids = itertools.count()
+        self._answers: dict[int, dict[str, Any]] = {}
+
+    @cached_property
+    def url(self) -> str:
+        """Where it serves, once it does."""
+        return f"http://127.0.0.1:{self.program.expect('READY').split()[-1]}"
 
     def __call__(self, code: str) -> Any:
         """Run the body of an asynchronous function; its value."""
         return self.wait(self.begin(code))
 
     def begin(self, code: str) -> int:
+        """Start it; its number, for :meth:`wait`."""
+        assert self.url
         id = next(self._ids)
         self.program.write(json.dumps({"id": id, "code": code}))
         return id
 
     def wait(self, id: int) -> Any:
-        line = self.program.expect(f'DONE {{"id":{id},')
-        answer = json.loads(line.partition(" ")[2])
+        while id not in self._answers:
+            told = json.loads(self.program.expect("DONE ").partition(" ")[2])
+            self._answers[told["id"]] = told
+        answer = self._answers.pop(id)
         if "error" in answer:
             raise Failed(answer)
         return answer["value"]
@@ -57,10 +69,11 @@ class Python:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.url = server.url
+        self._http = requests.Session()
 
     def __call__(self, code: str) -> Any:
         """Evaluate an expression in a view; its value."""
-        response = requests.post(f"{self.url}/do", data=code.encode(), timeout=2 * PATIENCE)
+        response = self._http.post(f"{self.url}/do", data=code.encode(), timeout=2 * PATIENCE)
         answer = response.json()
         if "error" in answer:
             raise Failed(answer)
@@ -68,15 +81,31 @@ class Python:
 
 
 class Cluster:
-    """Two servers of Node.js, one of ours, and a client at each: a, b and p."""
+    """Two servers of Node.js, one of ours, and a client at each: a, b and p.
 
-    def __init__(self, name: str, redis: Redis, node: Node, serve: Serve, **sio: Any) -> None:
+    :param javascript: options of the adapters of Node.js
+    :param second: the library by which the second of these speaks to Redis
+    """
+
+    def __init__(
+        self,
+        name: str,
+        redis: Redis,
+        node: Node,
+        serve: Serve,
+        *,
+        javascript: dict[str, Any] | None = None,
+        second: str = "ioredis",
+        **sio: Any,
+    ) -> None:
         self.name = name
         self.redis = redis
-        self.a = JavaScript(node, name, redis.port, name="A")
-        self.b = JavaScript(node, name, redis.port, name="B")
-        self.p = Python(serve(APP, redis_url=redis.url, adapter=ADAPTERS[name], **sio))
+        options = {"adapter": javascript or {}}
+        # They start beside each other.
+        self.a = JavaScript(node, name, redis.port, name="A", **options)
+        self.b = JavaScript(node, name, redis.port, name="B", client=second, **options)
         self.crowd = JavaScript(node, "none")
+        self.p = Python(serve(APP, redis_url=redis.url, adapter=ADAPTERS[name], **sio))
         self.sids: dict[str, str] = {}
         self._marks = itertools.count()
         wait_until(lambda: self.count(self.p) == 3, what="all three to be there")
@@ -99,11 +128,14 @@ class Cluster:
         for member in (self.a, self.b):
             member("heard.length = 0")
         self.p("heard.clear()")
-        for name, member in (("a", self.a), ("b", self.b), ("p", self.p)):
-            self.sids[name] = self.crowd(
-                f"answers.{name} = ['from {name}'];"
-                f"return await join('{name}', '{member.url}', {{auth: {{user: 'u-{name}'}}}})"
-            )
+        members = {"a": self.a, "b": self.b, "p": self.p}
+        joined = self.crowd(
+            f"const urls = {json.dumps({name: m.url for name, m in members.items()})};"
+            "return await Promise.all(Object.entries(urls).map(([name, url]) => {"
+            " answers[name] = [`from ${name}`];"
+            " return join(name, url, {auth: {user: `u-${name}`}}); }))"
+        )
+        self.sids = dict(zip(members, joined, strict=True))
         want = sorted(self.sids.values())
         wait_until(lambda: sorted(s["id"] for s in self.fetch_at_a()) == want, what="the clients")
         self.settle()
@@ -123,19 +155,11 @@ class Cluster:
 
     def settle(self) -> None:
         """Wait until clients have everything that was sent before."""
-        for member in (self.a, self.b, self.p):
-            mark = next(self._marks)
-            if member is self.p:
-                self.p(f"nsp.emit('settled?', {mark})")
-            else:
-                member(f"io.emit('settled?', {mark})")
-            wait_until(
-                lambda mark=mark: self.crowd(
-                    "return Object.keys(clients).every(n => !clients[n].connected ||"
-                    f" log[n].settled === {mark})"
-                ),
-                what="clients to have everything",
-            )
+        marks = [next(self._marks) for _ in range(3)]
+        self.a(f"io.emit('settled?', {marks[0]})")
+        self.b(f"io.emit('settled?', {marks[1]})")
+        self.p(f"nsp.emit('settled?', {marks[2]})")
+        self.crowd(f"await settle({marks})")
 
     def take(self) -> dict[str, list[Any]]:
         """What clients got."""
@@ -144,10 +168,17 @@ class Cluster:
         return taken
 
 
-def clusters(name: str, new_redis: Callable[[], Redis], serve: Serve) -> Iterator[Cluster]:
-    """One cluster, for the tests of a module."""
-    with ExitStack() as running:
-        redis = running.enter_context(closing(new_redis()))
+@contextmanager
+def running_cluster(name: str, directory: Path, serve: Serve, **options: Any) -> Iterator[Cluster]:
+    """A cluster with a Redis of its own.
+
+    :param options: of :class:`Cluster`
+    """
+    with closing(Redis(directory)) as redis, closing(Node()) as node:
         redis.expect("Ready to accept connections")
-        node = running.enter_context(closing(Node()))
-        yield Cluster(name, redis, node, serve)
+        yield Cluster(name, redis, node, serve, **options)
+
+
+def only(*names: str) -> pytest.MarkDecorator:
+    """For tests of a fixture ``cluster`` that concern some adapters."""
+    return pytest.mark.parametrize("cluster", names, indirect=True)
