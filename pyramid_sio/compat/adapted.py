@@ -6,7 +6,7 @@ nothing here depends on what the client speaks. Downstream: ``compat.namespace``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
@@ -149,9 +149,21 @@ class Adapted(Namespace):
         except EventError:
             raise
         except Exception as exc:  # noqa: BLE001 - whatever the application raises
-            rule = f"a handler of {type(old).__qualname__} failed"
-            self.complain(rule, f"event {data[0]!r} in {self.nsp.name}", exc)
-            old.error("handler_failed", f"the event {data[0]!r} could not be handled", quiet=True)
+            self._failed(old, f"event {data[0]!r}", exc)
+
+    def hear_error(self, error: Mapping[str, str]) -> None:
+        """Hand it on as a packet."""
+        old = self.old
+        assert old is not None, "it is in"
+        try:
+            old.process_packet({"type": "error", "endpoint": self.ns_name, **error})
+        except Exception as exc:  # noqa: BLE001 - whatever the application raises
+            self._failed(old, "error that the client reports", exc)
+
+    def _failed(self, old: BaseNamespace, what: str, exc: Exception) -> None:
+        rule = f"a handler of {type(old).__qualname__} failed"
+        self.complain(rule, f"{what} in {self.nsp.name}", exc)
+        old.error("handler_failed", f"the {what} could not be handled", quiet=True)
 
     def _packet(self, old: BaseNamespace, data: Sequence[Any], id: int | None) -> Packet:
         name, *args = old.socket.from_json(data)

@@ -59,11 +59,16 @@ UNKNOWN_CLIENT = b"7:::1+0"
 HEARTBEAT = b"2::"
 #: Ends a poll that nothing was sent to.
 NOOP = b"8::"
-#: Why a client is not let in: of three reasons that clients know, "unauthorized".
+#: Why something failed, by its number on the wire.
+REASONS = ("transport not supported", "client not handshaken", "unauthorized")
+#: What to do about it.
+ADVICES = ("reconnect",)
+#: Why a client is not let in.
 _UNAUTHORIZED = b"2"
 
 _PACKET = re.compile(r"([0-8]):([0-9]*)(\+?):([^:]*)(?::(.*))?", re.DOTALL)
 _ACKED = re.compile(r"([0-9]+)(?:\+(.*))?", re.DOTALL)
+_ERROR = re.compile(r"([0-9]?)(?:\+([0-9]))?")
 
 #: How the characters that end a line for JavaScript, beside the two of ASCII, begin in UTF-8.
 _LINE_ENDS = b"\xe2\x80"
@@ -95,6 +100,8 @@ def decode(text: str) -> Incoming:
         return Incoming(kind, SocketPacket(_DISCONNECT, namespace))
     if kind is LegacyType.ACK:
         return Incoming(kind, _read_ack(namespace, data))
+    if kind is LegacyType.ERROR:
+        return Incoming(kind, SocketPacket(_CONNECT_ERROR, namespace, _read_error(data)))
     if kind is LegacyType.MESSAGE:
         args = [MESSAGE_EVENT, data]
     elif kind is LegacyType.JSON:
@@ -164,6 +171,19 @@ def _read_ack(namespace: str, data: str) -> SocketPacket:
     if type(args) is not list:
         raise ProtocolError("an acknowledgement whose arguments are no list")
     return SocketPacket(_ACK, namespace, args, _read_id(match[1]))
+
+
+def _read_error(data: str) -> dict[str, str]:
+    """What a client says went wrong: in words, empty where there are none."""
+    match = _ERROR.fullmatch(data)
+    if match is None:
+        raise ProtocolError("an error without a reason that there is")
+    reason, advice = match.groups("")
+    return {"reason": _word(REASONS, reason), "advice": _word(ADVICES, advice)}
+
+
+def _word(words: Sequence[str], digit: str) -> str:
+    return words[int(digit)] if digit and int(digit) < len(words) else ""
 
 
 class Encoder:

@@ -22,7 +22,7 @@ from pyramid_sio.sockets.validation import Arguments, Signature, signature_of
 
 MARK = "__sio_events__"
 #: Methods with a meaning of their own: never event handlers.
-HOOKS = frozenset(("on_connect", "on_disconnect", "on_error"))
+HOOKS = frozenset(("on_connect", "on_disconnect", "on_error", "hear_error"))
 #: Methods of the base class that only look like handlers; nobody may replace them by one.
 TAKEN = frozenset(("on_any", "on_any_outgoing"))
 #: Where the hooks are that do nothing.

@@ -63,6 +63,8 @@ class LegacyClient(Client):
                 self._leave_all()
             elif packet.type is SocketType.CONNECT:
                 self._connect_once(packet)
+            elif packet.type is SocketType.CONNECT_ERROR:
+                self._hear_error(packet)
             else:
                 if packet.type is SocketType.EVENT:
                     self._introduce(packet.namespace)
@@ -98,6 +100,18 @@ class LegacyClient(Client):
             if len(self._known) < MAX_NAMESPACES:
                 self._known.add(name)
                 self._receive_connect(name, None)
+
+    def _hear_error(self, packet: SocketPacket) -> None:
+        """The client says that something is wrong; behind its events, in order."""
+        if not self._is_in(packet.namespace):
+            raise ProtocolError("an error for a namespace that was not joined")
+        self.session.submit(self._pass_error, packet)
+
+    def _pass_error(self, packet: SocketPacket) -> None:
+        """In the session's greenlet."""
+        socket = self.sockets.get(packet.namespace)
+        if socket is not None and "hear_error" in socket.nsp.definition.table.hooks:
+            self.call_hook(socket, socket.hear_error, (packet.data,))
 
     # Leaving.
 

@@ -129,6 +129,9 @@ class Namespace(Words, Tappable, Present, Subscriber, Revocable):
         It has been logged already, and the connection goes on.
         """
 
+    def hear_error(self, error: Mapping[str, str]) -> None:
+        """A client of 0.9 says that something is wrong. Not for applications."""
+
     # Facts.
 
     @property

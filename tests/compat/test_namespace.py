@@ -192,6 +192,36 @@ class TestDispatch:
         assert chat.process_packet({"type": "noop"}) is None
         assert BaseNamespace.recv_error(chat, {}) is None
 
+    def test_errors_that_a_client_reports(self, serve_old: ServeOld) -> None:
+        class Chat(BaseNamespace):
+            def recv_error(self, packet: dict[str, Any]) -> None:
+                self.emit("told", packet)
+
+        session = serve_old(Chat).connect()
+        link = old(session)._link
+        link.hear_error({"reason": "unauthorized", "advice": ""})
+        packet = {"type": "error", "endpoint": "/chat", "reason": "unauthorized", "advice": ""}
+        assert json.loads(session.take()[0][len("2/chat,") :]) == ["told", packet]
+        old(session).add_acl_method("on_nothing")
+        link.hear_error({"reason": "", "advice": ""})
+        assert "method_access_denied" in session.take()[0]
+
+    def test_hook_for_errors_that_fails(self, serve_old: ServeOld) -> None:
+        class Chat(BaseNamespace):
+            def recv_error(self, packet: dict[str, Any]) -> None:
+                raise RuntimeError("as asked")
+
+        errors: list[Any] = []
+        site = serve_old({"/chat": Chat}, error_handler=lambda *args: errors.append(args[1:3]))
+        session = site.connect()
+        old(session)._link.hear_error({"reason": "", "advice": ""})
+        assert [detail for _, detail in session.complaints] == [
+            "error that the client reports in /chat"
+        ]
+        assert errors == [
+            ("handler_failed", "the error that the client reports could not be handled")
+        ]
+
 
 class TestExceptionHandlerDecorator:
     def test_wraps_handlers_and_what_is_spawned(self, serve_old: ServeOld) -> None:

@@ -57,7 +57,7 @@ class Main(BaseNamespace):
         self.emit("synced", number)
 
     def recv_error(self, packet: dict[str, Any]) -> None:
-        self.emit("recv_error")
+        self.emit("recv_error", packet)
 
     def on_sibling(self, text: str) -> None:
         self.socket["/chat"].emit("from main", text)

@@ -105,6 +105,7 @@ SAME: dict[str, list[str]] = {
     "leaving": [ENTER, "B 1::/chat", event("nick", '"Ada"'), "0::/chat", "B 3::/chat:still here"],
     "kicked": [ENTER, event("kick")],
     "coming back": [ENTER, "0::/chat", ENTER],
+    "error of a client": ["7:::0+0", "7:::2", "7::"],
 }
 
 _STILL_THERE = event("reflect", "1")
@@ -223,12 +224,6 @@ DIFFERENT: dict[str, Case] = {
         "The end of a connection is told to the client, so that it does not come back.",
         {},
         {"A": ["0:::"]},
-    ),
-    "error of a client": Case(
-        ["7:::0+0"],
-        "Errors that clients report are ignored: recv_error is not called.",
-        {"A": ['5:::["recv_error"]']},
-        {},
     ),
 }
 

@@ -55,10 +55,32 @@ class TestDecode:
 
     @pytest.mark.parametrize(
         ("text", "kind"),
-        [("2::", T.HEARTBEAT), ("2:::", T.HEARTBEAT), ("7:::zz", T.ERROR), ("8::", T.NOOP)],
+        [("2::", T.HEARTBEAT), ("2:::", T.HEARTBEAT), ("8::", T.NOOP)],
     )
     def test_nothing_for_a_namespace(self, text: str, kind: LegacyType) -> None:
         assert decode(text) == Incoming(kind, None)
+
+    @pytest.mark.parametrize(
+        ("data", "reason", "advice"),
+        [
+            ("1+0", "client not handshaken", "reconnect"),
+            ("2", "unauthorized", ""),
+            ("0+9", "transport not supported", ""),
+            ("7", "", ""),
+            ("+0", "", "reconnect"),
+            ("", "", ""),
+        ],
+    )
+    def test_errors_in_words(self, data: str, reason: str, advice: str) -> None:
+        told = {"reason": reason, "advice": advice}
+        assert decode(f"7::/chat:{data}") == Incoming(
+            T.ERROR, SocketPacket(CONNECT_ERROR, "/chat", told)
+        )
+
+    @pytest.mark.parametrize("data", ["zz", "12", "1+", "1+0+0", " 1", "1\n", "\u0661"])
+    def test_errors_that_say_nothing(self, data: str) -> None:
+        with pytest.raises(ProtocolError, match="an error without a reason"):
+            decode(f"7:::{data}")
 
     @pytest.mark.parametrize(
         ("text", "args", "id"),

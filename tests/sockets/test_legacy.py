@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -186,12 +187,35 @@ class TestEvents:
     def test_what_is_wrong_costs_nothing_but_itself(self, site: LegacySite) -> None:
         session = site.enter("junk", "5:::{", "6::/nowhere:1", "0::/nowhere", "7:::zz", "8::")
         assert session.is_open
-        assert len(session.complaints) == 4
+        assert len(session.complaints) == 5
         session.receive(b"\x00")
         assert session.complaints[-1][0] == "binary from a Socket.IO 0.9 client"
         session.receive("3:1+::x")
         session.run()
         assert session.take() == ['6:::1+["x"]']
+
+    def test_errors_reach_who_listens_in_order(self, site: LegacySite) -> None:
+        class Listening(Room):
+            def hear_error(self, error: Mapping[str, str]) -> None:
+                self.log.append(("error", error["reason"], error["advice"]))
+
+        site.define(Listening, "/listening")
+        session = site.enter("1::/listening")
+        session.receive("3::/listening:x", "7::/listening:2", "7::/listening:1+0")
+        session.run()
+        assert site.made[-1].log[1:] == [
+            ("message", "x"),
+            ("error", "unauthorized", ""),
+            ("error", "client not handshaken", "reconnect"),
+        ]
+
+    def test_errors_for_nobody(self, site: LegacySite) -> None:
+        session = site.enter("7:::2", "7::/chat:2", "7::/nowhere:2")
+        assert [rule for rule, _ in session.complaints] == ["protocol violation"] * 2
+        session.receive("1::/chat", "7::/chat:2", "0::/chat", "7::/chat:2")
+        session.run()
+        assert session.is_open
+        assert len(session.complaints) == 2
 
     def test_broadcast_in_each_generations_words(self, site: LegacySite) -> None:
         old = site.enter()
