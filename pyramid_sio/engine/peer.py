@@ -8,7 +8,10 @@ Both need the server's own handler: WSGI knows neither.
 from __future__ import annotations
 
 import _socket
+import fcntl
 import socket
+import sys
+import termios
 from collections.abc import Callable, Iterable
 from ssl import SSLWantReadError, SSLWantWriteError
 from typing import Any
@@ -20,6 +23,44 @@ ENVIRON_KEY = "pyramid_sio.peer"
 READ = 1
 #: A TLS record no longer than this, while nothing is expected, is a goodbye.
 LONGEST_ALERT = 40
+
+
+class Delivery:
+    """What becomes of one answer, as far as it can be known: HTTP confirms nothing, TCP does.
+
+    An answer has arrived if the client's next request comes on the same connection. It is lost if
+    it could not be written, or if the connection has broken off before the client's system has
+    confirmed all of it.
+
+    :param handler: whose connection it goes out on
+    :param when_lost: called, once, if the client cannot have got all of it. In the loop
+    """
+
+    __slots__ = ("_handler", "_when_lost")
+
+    def __init__(self, handler: Any, when_lost: Callable[[], Any]) -> None:
+        self._handler: Any = handler
+        self._when_lost: Callable[[], Any] | None = when_lost
+
+    def confirm(self) -> None:
+        """Nothing more is to be found out."""
+        self._when_lost = self._handler = None
+
+    def fail(self) -> None:
+        """It could not be written."""
+        when_lost = self._when_lost
+        self.confirm()
+        if when_lost is not None:
+            when_lost()
+
+    def look(self) -> None:
+        """See what can be known at this moment."""
+        # gevent takes the socket away from a handler that was killed.
+        sock = getattr(self._handler, "socket", None)
+        if sock is None or sock.fileno() < 0:
+            return
+        if _is_closing(sock) and _unconfirmed(sock):
+            self.fail()
 
 
 class Peer:
@@ -48,6 +89,12 @@ class Peer:
     def shorten(self, path: str, way: Any) -> None:
         """Ask ``way`` for each further request for ``path`` first; see ``http.handler``."""
         self._handler.server.short_ways[path] = way
+
+    def follow(self, when_lost: Callable[[], Any]) -> Delivery:
+        """Find out what becomes of the answer to this request, which is about to be written."""
+        delivery = Delivery(self._handler, when_lost)
+        self._handler.delivery = delivery
+        return delivery
 
     def take_over(self) -> tuple[Any, bytes]:
         """Take the socket from the HTTP server, for good.
@@ -124,6 +171,18 @@ def read_ahead(handler: Any) -> bytes:
         # What a plain socket says by returning nothing.
         return b""
     return data
+
+
+def _unconfirmed(sock: Any) -> int:
+    """Bytes written to a connection that the other side's system has not confirmed.
+
+    Zero where that cannot be asked.
+    """
+    try:
+        count = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return 0
+    return int.from_bytes(count, sys.byteorder)
 
 
 def _is_closing(sock: Any) -> bool:

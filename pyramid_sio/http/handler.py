@@ -15,7 +15,7 @@ import gevent
 from gevent import socket as gevent_socket
 from gevent.pywsgi import MAX_REQUEST_LINE, Input, WSGIHandler, _InvalidClientInput
 
-from pyramid_sio.engine.peer import ENVIRON_KEY, Peer, read_ahead
+from pyramid_sio.engine.peer import ENVIRON_KEY, Delivery, Peer, read_ahead
 from pyramid_sio.http.head import Head, check_path
 from pyramid_sio.http.reading import reader
 
@@ -104,6 +104,8 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         super().__init__(sock, address, server, reader(sock, data))
         self.secure = secure or server.ssl_enabled
         self._head = b""
+        #: What is to be found out about the last answer; None: nothing.
+        self.delivery: Delivery | None = None
 
     def handle(self) -> None:
         # An error answer to a client that is gone already.
@@ -118,7 +120,16 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         return "400", _BAD_REQUEST
 
     def handle_one_request(self) -> Any:
-        """Serve one request: see gevent's; a head that has come in one piece is read as such."""
+        """Serve one request: see gevent's. What it returns tells if another may come."""
+        result = self._serve_request()
+        if result is not True and self.delivery is not None:
+            # gevent closes the socket now.
+            self.delivery.look()
+            self.delivery.confirm()
+        return result
+
+    def _serve_request(self) -> Any:
+        """The same; a head that has come in one piece is read as such."""
         try:
             head = self._whole_head()
         except OSError:
@@ -168,9 +179,14 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         except OSError:
             # The client is gone while it was answered.
             self.close_connection = True
+            self._answer_is_lost()
             return True
         finally:
             server.answering -= 1
+
+    def _answer_is_lost(self) -> None:
+        if self.delivery is not None:
+            self.delivery.fail()
 
     @property
     def peer(self) -> Peer:
@@ -215,6 +231,10 @@ class Handler(WSGIHandler):  # type: ignore[misc]
     def _understand(self, data: bytes) -> None:
         """Take in a head. :raises ValueError: it is no HTTP"""
         self._head = data
+        if self.delivery is not None:
+            # Nobody asks again on a connection before the answer is there.
+            self.delivery.confirm()
+            self.delivery = None
         head = self.headers = Head(data)
         self.command, self.path, self.request_version = head.method, head.url, head.version
         if "%" in head.url:
@@ -252,8 +272,11 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         try:
             for start in range(0, len(data), SEND_SIZE):
                 super()._sendall(view[start : start + SEND_SIZE])
-        except (TimeoutError, ConnectionResetError, ssl.SSLError) as exc:
-            raise BrokenPipeError(errno.EPIPE, str(exc)) from exc
+        except OSError as exc:
+            self._answer_is_lost()
+            if isinstance(exc, TimeoutError | ConnectionResetError | ssl.SSLError):
+                raise BrokenPipeError(errno.EPIPE, str(exc)) from exc
+            raise
 
     def process_result(self) -> None:
         """Send what the application returned, or what has been put in its place meanwhile."""

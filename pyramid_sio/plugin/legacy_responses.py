@@ -75,7 +75,7 @@ class LegacyPollResponse(PollResponse):
             return PollResponse._wait(transport, environ)
         unwatch = peer.when_gone(transport.peer_vanished)
         try:
-            return transport.poll(is_gone=peer.is_gone)
+            return transport.poll(peer=peer)
         finally:
             unwatch()
 

@@ -113,9 +113,11 @@ class PollResponse(PayloadResponse):
             return transport.poll()
         unwatch = peer.when_gone(transport.peer_vanished)
         try:
-            return transport.poll()
+            payload = transport.poll()
         finally:
             unwatch()
+        peer.follow(transport.answer_lost)
+        return payload
 
 
 class PostResponse(PayloadResponse):

@@ -35,7 +35,7 @@ from pyramid.traversal import DefaultRootFactory
 from pyramid.tweens import EXCVIEW
 from zope.interface import implementedBy
 
-from pyramid_sio.engine.peer import Peer
+from pyramid_sio.engine.peer import Delivery, Peer
 from pyramid_sio.engine.transports.polling import Payload, PollingTransport
 from pyramid_sio.errors import ProtocolError, RequestRefused
 from pyramid_sio.plugin.names import route_name
@@ -169,6 +169,7 @@ class ShortWay:
         finally:
             if unwatch is not None:
                 unwatch()
+        connection.delivery = Delivery(connection, transport.answer_lost)
         threshold = self._endpoint.http_compression
         if threshold is not None and payload.compress and len(payload.body) >= threshold:
             if "accept-encoding" in headers:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from ssl import SSLWantReadError
 from typing import Any
 
@@ -28,6 +28,7 @@ class Handler:
         self.socket = sock
         self.rfile = rfile
         self.detached = False
+        self.delivery: Any = None
 
     def detach_socket(self) -> None:
         self.detached = True
@@ -189,3 +190,117 @@ class TestWhenGone:
 def test_knows_the_engines_of_the_server(pair: tuple[Any, socket.socket]) -> None:
     handler = Handler(pair[0], None)
     assert Peer(handler).engines is handler.server.engines
+
+
+class Losses(list[str]):
+    """Hears of answers that are lost."""
+
+    def add(self) -> None:
+        self.append("lost")
+
+
+@pytest.fixture
+def narrow_pair() -> Iterator[tuple[Any, socket.socket]]:
+    """The same, but the client's system takes only a little that the client has not read."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    client.connect(listener.getsockname())
+    accepted, _ = listener.accept()
+    family, kind, proto = accepted.family, accepted.type, accepted.proto
+    server = gevent_socket.socket(family, kind, proto, fileno=accepted.detach())
+    with closing(listener), closing(client), closing(server):
+        yield server, client
+
+
+def fill(server: Any) -> None:
+    """Write more than the client's system takes."""
+    server._sock.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            server._sock.send(bytes(65536))
+
+
+class TestDelivery:
+    def test_client_that_goes_without_what_was_written(
+        self, narrow_pair: tuple[Any, socket.socket]
+    ) -> None:
+        server, client = narrow_pair
+        losses = Losses()
+        handler = Handler(server, None)
+        delivery = Peer(handler).follow(losses.add)
+        assert handler.delivery is delivery
+        fill(server)
+        delivery.look()
+        assert losses == []
+
+        client.close()
+        until(lambda: delivery.look() or losses, what="the loss")
+        delivery.look()
+        delivery.fail()
+        assert losses == ["lost"]
+
+    def test_client_that_goes_with_what_was_written(self, pair: tuple[Any, socket.socket]) -> None:
+        server, client = pair
+        losses = Losses()
+        peer = Peer(Handler(server, None))
+        delivery = peer.follow(losses.add)
+        server.sendall(b"answer")
+        assert client.recv(6) == b"answer"
+        client.close()
+        until(peer.is_gone, what="the end")
+        delivery.look()
+        assert losses == []
+
+    def test_answer_that_cannot_be_written(self, pair: tuple[Any, socket.socket]) -> None:
+        losses = Losses()
+        delivery = Peer(Handler(pair[0], None)).follow(losses.add)
+        delivery.fail()
+        delivery.fail()
+        assert losses == ["lost"]
+
+    def test_nothing_is_heard_of_one_that_has_arrived(
+        self, narrow_pair: tuple[Any, socket.socket]
+    ) -> None:
+        server, client = narrow_pair
+        losses = Losses()
+        handler = Handler(server, None)
+        delivery = Peer(handler).follow(losses.add)
+        fill(server)
+        delivery.confirm()
+        client.close()
+        until(Peer(handler).is_gone, what="the end")
+        delivery.look()
+        delivery.fail()
+        assert losses == []
+
+    def test_connection_that_somebody_has_closed(
+        self, narrow_pair: tuple[Any, socket.socket]
+    ) -> None:
+        server, _ = narrow_pair
+        losses = Losses()
+        handler = Handler(server, None)
+        delivery = Peer(handler).follow(losses.add)
+        fill(server)
+        server.close()
+        delivery.look()
+        del handler.socket
+        delivery.look()
+        assert losses == []
+
+    def test_where_nobody_can_say_what_has_arrived(
+        self, narrow_pair: tuple[Any, socket.socket], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*args: Any) -> bytes:
+            raise OSError("no such request")
+
+        server, client = narrow_pair
+        losses = Losses()
+        handler = Handler(server, None)
+        delivery = Peer(handler).follow(losses.add)
+        fill(server)
+        client.close()
+        until(Peer(handler).is_gone, what="the end")
+        monkeypatch.setattr("fcntl.ioctl", refuse)
+        delivery.look()
+        assert losses == []

@@ -9,6 +9,7 @@ Source: Socket.IO protocol, revision 1, "Transports", and what its JavaScript cl
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.engine.transports.polling import Payload, PollingTransport
@@ -31,6 +32,7 @@ from pyramid_sio.protocol.socket_v09 import DISCONNECT, HEARTBEAT, NOOP, UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pyramid_sio.engine.peer import Delivery, Peer
     from pyramid_sio.engine.server import EngineServer
     from pyramid_sio.engine.session import Session
     from pyramid_sio.protocol.dialect import Dialect
@@ -125,37 +127,54 @@ class XhrPolling(PollingTransport):
 
     name = "xhr-polling"
 
-    __slots__ = ("_said_goodbye",)
+    __slots__ = ("_delivery", "_said_goodbye")
 
     def __init__(self, session: Session, make_event: Callable[[], Any]) -> None:
         super().__init__(session, make_event)
         self._last_word = UNKNOWN_CLIENT
         #: Is the client told to stay away, by what is queued?
         self._said_goodbye = False
+        #: What becomes of the last answer; None: that cannot be known.
+        self._delivery: Delivery | None = None
 
-    def poll(
-        self, patience: float | None = None, *, is_gone: Callable[[], bool] | None = None
-    ) -> Payload:
+    def poll(self, patience: float | None = None, *, peer: Peer | None = None) -> Payload:
         """Wait until there is something to send, and take all of it.
 
         A poll that waits already is answered with nothing: its client has given it up.
 
         :param patience: seconds to wait; None: no limit
-        :param is_gone: tells if the connection has been closed meanwhile; some clients give a
-            poll up after seconds, and nothing should be lost with it
+        :param peer: the connection that it has come on. Some clients give a poll up after
+            seconds, and nothing should be lost with it
         """
         waiting = self._park()
         if not self._queue and not self._finished:
             waiting.wait(patience)
-        if self._parked is waiting and is_gone is not None and is_gone():
+        if self._parked is waiting and peer is not None and peer.is_gone():
             self.peer_vanished()
         if self._parked is not waiting:
             return self._payload([NOOP], False)
         self._parked = None
+        if peer is not None:
+            put_back = partial(self._put_back, self._queue, self._compress)
+            self._delivery = peer.follow(put_back)
         return self._take()
+
+    def _put_back(self, items: Sequence[Message | bytes], compress: bool) -> None:
+        """An answer is lost: what was in it waits for the next poll, before what came later."""
+        if self._finished:
+            return
+        self._queue[:0] = items
+        self._size += sum(item.size for item in items if isinstance(item, Message))
+        self._compress = self._compress or compress
+        self.session.doubt()
+        if self._queue:
+            self._wake()
 
     def _park(self) -> Any:
         """A GET has come: what it waits on."""
+        if self._delivery is not None:
+            # The end of its connection may not have been noticed yet.
+            self._delivery.look()
         older, self._parked = self._parked, self._make_event()
         if older is not None:
             older.set()

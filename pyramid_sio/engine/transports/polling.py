@@ -162,6 +162,11 @@ class PollingTransport:
         """The connection of the waiting poll, or of a POST, broke off."""
         self.session.end(DisconnectReason.TRANSPORT_ERROR)
 
+    def answer_lost(self) -> None:
+        """A poll's answer did not arrive: what follows would make no sense without it."""
+        if self.session.transport is self:
+            self.peer_vanished()
+
     # What the session asks.
 
     def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool:

@@ -13,6 +13,7 @@ from pyramid_sio.engine.server import EngineServer
 from pyramid_sio.engine.session import Session
 from pyramid_sio.engine.transports.legacy import HtmlFile, XhrPolling
 from pyramid_sio.errors import DisconnectReason, ProtocolError
+from pyramid_sio.protocol.engine_v09 import decode_payload
 from pyramid_sio.protocol.packets import Message
 from tests.engine.conftest import NewEngine, Turn, heard
 from tests.engine.wire import CLOSE, Wire
@@ -52,6 +53,32 @@ class Waiting:
         until(self._greenlet.ready, what="an answer")
         body: bytes = self._greenlet.get().body
         return body
+
+
+class Delivery:
+    """What becomes of an answer, as a test wants it."""
+
+    def __init__(self, when_lost: Callable[[], Any]) -> None:
+        self.lose = when_lost
+        self.is_lost = False
+
+    def look(self) -> None:
+        if self.is_lost:
+            self.lose()
+
+
+class Line:
+    """The connection of a poll."""
+
+    def __init__(self, *, gone: bool = False) -> None:
+        self.gone = gone
+
+    def is_gone(self) -> bool:
+        return self.gone
+
+    def follow(self, when_lost: Callable[[], Any]) -> Delivery:
+        self.delivery = Delivery(when_lost)
+        return self.delivery
 
 
 class TestPolling:
@@ -98,10 +125,71 @@ class TestPolling:
         assert heard(session).reasons == [DisconnectReason.PING_TIMEOUT]
 
     def test_that_breaks_off_takes_nothing(self, session: Session) -> None:
-        poll = Waiting(transport_of(session).poll, is_gone=lambda: True)
+        poll = Waiting(transport_of(session).poll, peer=Line(gone=True))
         session.send(Message(b"1::"))
         assert poll.body() == b"8::"
-        assert transport_of(session).poll(is_gone=lambda: False).body == b"1::"
+        assert transport_of(session).poll(peer=Line()).body == b"1::"
+
+    def test_lost_answer_comes_again_before_what_is_newer(
+        self, session: Session, turn: Turn
+    ) -> None:
+        transport, line = transport_of(session), Line()
+        session.send(Message(b"3:::1"))
+        session.send(Message(b"3:::2"))
+        assert transport.poll(peer=line).body.count(b"3:::") == 2
+        session.send(Message(b"3:::3"))
+        line.delivery.lose()
+        assert [packet[-1:] for packet in decode_payload(transport.poll().body.decode())] == [
+            *"123"
+        ]
+        turn(26)
+        assert session.is_open
+
+    def test_lost_answer_is_looked_for_with_the_next_poll(self, session: Session) -> None:
+        transport, line = transport_of(session), Line()
+        session.send(Message(b"3:::x"))
+        assert transport.poll(peer=line).body == b"3:::x"
+        line.delivery.is_lost = True
+        assert transport.poll(peer=Line()).body == b"3:::x"
+
+    def test_lost_answer_wakes_a_poll(self, session: Session) -> None:
+        transport, line = transport_of(session), Line()
+        session.send(Message(b"3:::x"))
+        assert transport.poll(peer=line).body == b"3:::x"
+        poll = Waiting(transport.poll)
+        assert poll.waits
+        line.delivery.lose()
+        assert poll.body() == b"3:::x"
+
+    def test_lost_answer_without_anything(self, session: Session, turn: Turn) -> None:
+        line = Line()
+        transport = transport_of(session)
+        poll = Waiting(transport.poll, peer=line)
+        turn(26)
+        assert poll.body() == b"8::"
+        poll = Waiting(transport.poll)
+        line.delivery.lose()
+        assert poll.waits
+        session.send(Message(b"3:::x"))
+        assert poll.body() == b"3:::x"
+
+    def test_lost_answer_counts_for_the_end_of_the_queue(self, new_engine: NewEngine) -> None:
+        session = open_session(new_engine(max_buffer_size=10))
+        line = Line()
+        for _ in range(2):
+            session.send(Message(b"3:::x"))
+        transport_of(session).poll(peer=line)
+        line.delivery.lose()
+        session.send(Message(b"3:::x"))
+        assert heard(session).reasons == [DisconnectReason.SLOW_CLIENT]
+
+    def test_lost_answer_after_the_end(self, session: Session) -> None:
+        line = Line()
+        session.send(Message(b"3:::x"))
+        transport_of(session).poll(peer=line)
+        session.end(DisconnectReason.FORCED_CLOSE)
+        line.delivery.lose()
+        assert transport_of(session).poll().body == b"7:::1+0"
 
     def test_that_breaks_off_after_the_end(self, session: Session) -> None:
         session.end(DisconnectReason.FORCED_CLOSE)
