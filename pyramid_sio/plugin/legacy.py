@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pyramid.response import Response
 
@@ -85,9 +84,11 @@ class LegacyView:
             if asked.wish is Wish.DISCONNECT:
                 self._perform(self._sessions.leave, asked.sid)
                 return text("")
-            _find_origin(request, is_script=slot is not None)
-            self._endpoint.origins.check(request)
-            if asked.wish is Wish.HANDSHAKE:
+            _complete_origin(request)
+            opens = asked.wish is Wish.HANDSHAKE
+            # Later on a page has to know the session's id, which it got from the handshake.
+            self._endpoint.origins.check(request, script=opens and slot is not None)
+            if opens:
                 return self._shake_hands(asked, request)
             return self._carry(asked, request, upgrade)
         except RequestRefused as refusal:
@@ -124,8 +125,8 @@ class LegacyView:
         if request.method not in ("GET", "POST"):
             raise BadRequest(detail=f"{request.method} as a handshake")
         self._ask_application(request)
-        anonymous = _is_foreign_script(request, asked) or not endpoint.origins.trusts(request)
-        handshake = Handshake(request.environ, anonymous=anonymous)
+        trusted = endpoint.origins.trusts(request, script=asked.slot is not None)
+        handshake = Handshake(request.environ, anonymous=not trusted)
         peer = request.environ.get(ENVIRON_KEY)
         if peer is not None:
             peer.engines.add(endpoint.engine)
@@ -176,22 +177,9 @@ class LegacyView:
         return LegacyUpgradeResponse(self._sessions, asked, head)
 
 
-def _find_origin(request: Request, *, is_script: bool) -> None:
-    """See to it that the environ says which page a request is from, as far as it can be known."""
+def _complete_origin(request: Request) -> None:
+    """The JavaScript client in Node.js names the server itself as its page, without a scheme."""
     environ: dict[str, Any] = request.environ
     origin = environ.get("HTTP_ORIGIN")
-    if origin is None and is_script:
-        # A page loads a script without saying where it is from, but for this.
-        referrer = urlsplit(environ.get("HTTP_REFERER", ""))
-        if referrer.scheme and referrer.netloc:
-            environ["HTTP_ORIGIN"] = f"{referrer.scheme}://{referrer.netloc}"
-    elif origin and origin != "null" and "://" not in origin:
-        # The JavaScript client in Node.js names the server itself, without a scheme.
+    if origin and origin != "null" and "://" not in origin:
         environ["HTTP_ORIGIN"] = f"{request.scheme}://{origin}"
-
-
-def _is_foreign_script(request: Request, asked: LegacyRequest) -> bool:
-    """May a page of another site have loaded this as a script, with the user's cookies?"""
-    if asked.slot is None or "HTTP_ORIGIN" in request.environ:
-        return False
-    return bool(request.environ.get("HTTP_SEC_FETCH_SITE") != "same-origin")

@@ -13,6 +13,15 @@ from pyramid_sio.plugin.converters import address, legacy_transports
 from tests.plugin.conftest import NewSite, Site
 
 FAR = "http://far.example"
+OWN = "http://localhost/page"
+#: What comes with a script that any page may have loaded.
+UNKNOWN_PAGES: tuple[dict[str, str], ...] = (
+    {},
+    {"Referer": "nonsense"},
+    {"Referer": "http://evil.example/page"},
+    {"Sec_Fetch_Site": "cross-site"},
+    {"Origin": "null", "Referer": OWN},
+)
 
 
 @pytest.fixture
@@ -59,12 +68,12 @@ class TestHandshake:
     def test_application_says_no(self, new_site: NewSite) -> None:
         site = new_site(legacy="true", allow_request=lambda request: "not today")
         assert (ask(site).status_int, ask(site).text) == (403, "not today")
-        script = ask(site, "/?jsonp=2")
+        script = ask(site, "/?jsonp=2", Referer=OWN)
         assert (script.status_int, script.text) == (200, 'io.j[2](new Error("not today"));')
 
     def test_reason_cannot_break_out_of_the_script(self, new_site: NewSite) -> None:
         site = new_site(legacy="true", allow_request=lambda request: '</script>"\u2028')
-        text = ask(site, "/?jsonp=2").text
+        text = ask(site, "/?jsonp=2", Referer=OWN).text
         assert text == 'io.j[2](new Error("\\u003c/script>\\"\\u2028"));'
 
     def test_server_goes_down(self, site: Site) -> None:
@@ -124,23 +133,36 @@ class TestOrigins:
         assert ask(site, Origin=origin).status_int == 403
 
     @pytest.mark.parametrize(
-        ("headers", "cookies"),
+        "headers",
         [
-            ({"Referer": "http://localhost/page"}, "a=b"),
-            ({"Referer": f"{FAR}/page"}, "a=b"),
-            ({"Sec_Fetch_Site": "same-origin"}, "a=b"),
-            ({}, None),
-            ({"Referer": "nonsense"}, None),
-            ({"Sec_Fetch_Site": "cross-site"}, None),
+            {"Referer": OWN},
+            {"Referer": f"{FAR}/page"},
+            {"Origin": "localhost"},
+            {"Sec_Fetch_Site": "same-origin"},
         ],
     )
-    def test_of_scripts(self, site: Site, headers: dict[str, str], cookies: str | None) -> None:
-        """Any page can load a script with its user's cookies, and need not say so."""
+    def test_of_scripts(self, site: Site, headers: dict[str, str]) -> None:
         sid = shake(site, "/?jsonp=0", Cookie="a=b", **headers)
-        assert cookies_of(site, sid) == cookies
+        assert cookies_of(site, sid) == "a=b"
 
-    def test_of_scripts_that_may_not(self, site: Site) -> None:
-        answer = ask(site, "/?jsonp=0", Referer="http://evil.example/page")
+    @pytest.mark.parametrize("headers", UNKNOWN_PAGES)
+    def test_of_scripts_that_may_not(self, site: Site, headers: dict[str, str]) -> None:
+        """Any page can load a script with its user's cookies, and need not say so."""
+        answer = ask(site, "/?jsonp=0", Cookie="a=b", **headers)
+        assert answer.text == 'io.j[0](new Error("Forbidden"));'
+
+    @pytest.mark.parametrize("headers", UNKNOWN_PAGES)
+    def test_of_scripts_if_any_may_connect(
+        self, new_site: NewSite, headers: dict[str, str]
+    ) -> None:
+        site = new_site(legacy="true", cors_origins="*")
+        assert cookies_of(site, shake(site, "/?jsonp=0", Cookie="a=b", **headers)) is None
+
+    def test_of_scripts_that_know_their_session(self, site: Site) -> None:
+        """Programs that poll in this way say nothing of a page, for there is none."""
+        sid = shake(site)
+        assert ask(site, f"/jsonp-polling/{sid}").text == 'io.j[0]("1::");'
+        answer = ask(site, f"/jsonp-polling/{sid}", Origin="http://evil.example")
         assert answer.text == 'io.j[0](new Error("Forbidden"));'
 
 
