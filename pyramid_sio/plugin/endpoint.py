@@ -78,7 +78,9 @@ class Endpoint:
         self.name = name
         values = parse_settings(settings)
         self._read_http(values, settings)
-        parser = find_parser(values["parser"], values["json_default"])
+        parser = find_parser(
+            values["parser"], values["json_default"], hides_ids=values["hide_eio3_ids"]
+        )
         #: The way to other processes; None: there are none.
         self.link = find_link(values, registry, self._in_loop)
         complaints = Complaints(logging.getLogger("pyramid_sio.adapters"))

@@ -34,22 +34,26 @@ class Parser(NamedTuple):
     generations: Mapping[int, Generation]
 
 
-def find_parser(name: str, default: Callable[[Any], Any] | None) -> Parser:
+def find_parser(
+    name: str, default: Callable[[Any], Any] | None, *, hides_ids: bool = False
+) -> Parser:
     """The parser of a setting's value.
 
     :param name: ``json``, ``msgpack``, or the dotted name of a module or class with ``Encoder``
         and ``Decoder``
     :param default: what ``sio.json_default`` names
+    :param hides_ids: what ``sio.hide_eio3_ids`` says
     :raises ConfigurationError: there is no such parser
     """
     # Socket.IO 0.9 knows no other parser.
     legacy = {LEGACY: Generation(socket_v09.Encoder(default))}
     if name == "json":
-        earlier = {3: Generation2(socket_v4.Encoder(default)), **legacy}
+        earlier = {3: Generation2(socket_v4.Encoder(default), hides_ids=hides_ids), **legacy}
         return Parser(socket_v5.Encoder(default), None, earlier)
     try:
         found = DottedNameResolver().resolve(MSGPACK if name == "msgpack" else name)
         encoder = found.Encoder(default)
-        return Parser(encoder, found.Decoder, {3: Generation2(encoder), **legacy})
+        earlier = {3: Generation2(encoder, hides_ids=hides_ids), **legacy}
+        return Parser(encoder, found.Decoder, earlier)
     except (ImportError, LookupError, ValueError, AttributeError) as exc:
         raise ConfigurationError(f"sio.parser = {name}: {exc}") from exc

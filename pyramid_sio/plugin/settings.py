@@ -189,6 +189,13 @@ SETTINGS: tuple[Setting, ...] = (
         "on generations for what they cannot do.",
     ),
     Setting(
+        "hide_eio3_ids",
+        asbool,
+        "false",
+        "Whether those clients get public ids that differ from their socket.id, which is the "
+        "secret they poll with: for applications that tell clients the ids of others.",
+    ),
+    Setting(
         "cookie",
         parse_cookie,
         "false",

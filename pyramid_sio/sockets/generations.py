@@ -70,13 +70,18 @@ class Generation:
 
 
 class Generation2(Generation):
-    """Clients of Socket.IO 1 and 2."""
+    """Clients of Socket.IO 1 and 2.
 
-    __slots__ = ()
+    :param hides_ids: have public ids that these clients do not know themselves; what they take
+        for theirs is a secret as long as they poll
+    """
 
-    def __init__(self, encoder: IEncoder) -> None:
+    __slots__ = ("_hides_ids",)
+
+    def __init__(self, encoder: IEncoder, *, hides_ids: bool = False) -> None:
         super().__init__(encoder)
         self.decode = socket_v4.decode_header
+        self._hides_ids = hides_ids
 
     def joins(self, server: SioServer) -> Sequence[str]:
         """The main namespace, if there is one."""
@@ -91,7 +96,9 @@ class Generation2(Generation):
             raise ProtocolError(error.detail) from None
 
     def new_sid(self, session: ISession, name: str) -> str:
-        """What such a client takes for its id, without being told."""
+        """What such a client takes for its id, without being told; unless that is to be hidden."""
+        if self._hides_ids:
+            return super().new_sid(session, name)
         return session.id if name == "/" else f"{name}#{session.id}"
 
     def accepted(self, socket: Namespace) -> SocketPacket:

@@ -44,25 +44,48 @@ def test_scenario(
     scenarios(f"generations.{scenario}", server.url, transport=transport, generation=generation)
 
 
+@pytest.fixture(scope="module")
+def hiding_server(serve_shared: Callable[..., Server]) -> Server:
+    return serve_shared(allow_eio3="true", hide_eio3_ids="true")
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+@each_transport
+def test_ids_that_are_hidden(
+    scenarios: Scenarios, hiding_server: Server, generation: int, transport: str
+) -> None:
+    scenarios(
+        "generations.hidden_ids", hiding_server.url, transport=transport, generation=generation
+    )
+
+
 def test_idle_clients_stay(scenarios: Scenarios, lively_server: Server) -> None:
     assert scenarios("generations.idle_but_alive", lively_server.url) == 12
 
 
-@each_client
-def test_server_restarts(scenarios: Scenarios, serve: Serve, generation: int) -> None:
+def test_server_restarts(scenarios: Scenarios, serve: Serve) -> None:
+    """Each client comes back, over each transport."""
     port = free_port()
     first = serve(APP, server={"port": port}, allow_eio3="true")
-    job = scenarios.start(
-        "generations.server_restarts", first.url, transport="upgrade", generation=generation
-    )
-    job.expect("connected")
+    jobs = [
+        scenarios.start(
+            "generations.server_restarts", first.url, transport=transport, generation=generation
+        )
+        for generation in GENERATIONS
+        for transport in TRANSPORTS
+    ]
+    for job in jobs:
+        job.expect("connected")
 
     assert first.stop() == 0
-    job.expect("disconnected")
+    for job in jobs:
+        job.expect("disconnected")
     serve(APP, server={"port": port}, allow_eio3="true")
-    job.tell("restarted")
+    for job in jobs:
+        job.tell("restarted")
 
-    job.result()
+    for job in jobs:
+        job.result()
 
 
 def test_one_room_for_all(node: Node, serve_shared: Callable[..., Server]) -> None:

@@ -59,6 +59,20 @@ class TestSocketIo2:
         session.run()
         assert session.take() == ['31["hi"]']
 
+    def test_ids_may_be_hidden(self) -> None:
+        encoder = socket_v4.Encoder()
+        site = Site(generations={3: Generation2(encoder, hides_ids=True)})
+        site.define()
+        site.define(Room, "/other")
+        session = self.opened(site)
+        session.receive("0/other")
+        session.run()
+        assert session.take() == ["0", "0/other,"]
+        sids = [socket.sid for socket in site.made]
+        assert len({*sids, session.id}) == 3
+        assert not any(session.id in sid for sid in sids)
+        assert all(re.fullmatch(r"[\w-]{20}", sid) for sid in sids)
+
     def test_not_if_there_is_none(self, site: Site) -> None:
         session = self.opened(site)
         assert session.take() == []

@@ -133,6 +133,20 @@ exports.rooms = async (t) => {
   assert.deepEqual(heard, []);
 };
 
+/** On a server that hides ids: what others learn is not the secret that a client polls with. */
+exports.hidden_ids = async (t) => {
+  const [one, two] = await Promise.all([opened(t), opened(t)]);
+  const [{ sid }] = await ask(two, "about");
+  assert.notEqual(sid, two.id);
+  const query = `EIO=3&transport=polling&sid=${encodeURIComponent(sid)}`;
+  const answer = await fetch(`${t.url}/socket.io/?${query}`);
+  assert.deepEqual([answer.status, (await answer.json()).code], [400, 1]);
+  const alone = t.next(two, "alone");
+  one.emit("tell", { to: [sid] }, "alone", TEXT);
+  assert.deepEqual(await alone, [TEXT]);
+  assert.deepEqual(await ask(two, "one", "still here"), ["still here"]);
+};
+
 exports.namespaces = async (t) => {
   const { generation } = t.options;
   const other = await opened(t, "/other");
@@ -195,7 +209,12 @@ exports.server_restarts = async (t) => {
   t.say("disconnected");
   await t.heard("restarted");
   await back;
+  if (t.options.transport === "upgrade") {
+    await t.upgraded(socket);
+  }
   assert.deepEqual(await ask(socket, "echo", TEXT), [TEXT]);
+  const [about] = await ask(socket, "about");
+  assert.equal(about.transport, t.options.transport === "polling" ? "polling" : "websocket");
 };
 
 exports.not_served = async (t) => {
