@@ -65,7 +65,7 @@ ROOMS = {
     ),
     "compat": Room(
         names(f"{BELOW_PLUGIN} plugin serve http gunicorn"),
-        names(f"{GEVENT} pyramid venusian webob zope"),
+        names(f"{GEVENT} django pyramid venusian webob zope"),
     ),
     "emitter": Room(names(f"{BELOW_PLUGIN} plugin"), names("plaster pyramid")),
     # Nothing of Pyramid: these are imported before the standard library has been patched.
