@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import sys
 import threading
@@ -42,6 +43,7 @@ OPTIONS = frozenset(
         "idle_timeout",
         "workers",
         "reload_spread",
+        "worker_timeout",
     )
 )
 #: More workers than that are a mistake.
@@ -59,6 +61,13 @@ def _workers(text: str) -> int:
     return count
 
 
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise ValueError("seconds, or 0")
+    return number
+
+
 _NUMBERS: dict[str, Callable[[str], float]] = {
     "port": int,
     "unix_socket_perms": _octal,
@@ -67,6 +76,7 @@ _NUMBERS: dict[str, Callable[[str], float]] = {
     "idle_timeout": float,
     "workers": _workers,
     "reload_spread": float,
+    "worker_timeout": _not_negative,
 }
 
 
@@ -125,6 +135,7 @@ def supervise(
     backlog: str = "2048",
     shutdown_timeout: str = "10",
     reload_spread: str = "10",
+    worker_timeout: str = "60",
     **others: str,
 ) -> Member:
     """Start workers and watch them; returns in the workers only.
@@ -149,12 +160,17 @@ def supervise(
     for listener in listeners:
         listener.setblocking(False)
     url = url_of(listeners[0], tls=bool(certfile))
+
+    def announcement(joined: str) -> str:
+        how = f"polling and WebSocket, gevent {version('gevent')}"
+        return f"Serving on {url} ({how}, {workers} workers joined by {joined})"
+
     supervisor = Supervisor(
         listeners,
         shutdown_timeout=float(shutdown_timeout),
         reload_spread=float(reload_spread),
-        announcement=f"Serving on {url} (polling and WebSocket, gevent {version('gevent')}, "
-        f"{workers} workers)",
+        worker_timeout=float(worker_timeout),
+        announcement=announcement,
     )
     with _unlinked_at_the_end(unix_socket):
         return supervisor.run()
@@ -187,6 +203,7 @@ def make_server(
     idle_timeout: str | float = 60,
     workers: str | int = 1,
     reload_spread: str | float = 10,
+    worker_timeout: str | float = 60,
 ) -> HttpServer:
     """The server, not yet listening. The process must have been patched.
 
@@ -203,6 +220,7 @@ def make_server(
         taking an answer
     :param workers: processes that share the port; see :func:`server_factory`
     :param reload_spread: seconds over which clients of a worker that is replaced reconnect
+    :param worker_timeout: seconds after which a worker that is frozen is replaced; 0: never
     """
     from pyramid_sio.http.server import HttpServer
 

@@ -66,21 +66,27 @@ class BusLine:
         self._mode = mode
         self.encoder = encoder
         self._complaints = complaints
-        self._channel = f"{prefix}#{namespace}#"
+        #: Where what concerns everybody is said.
+        self.channel = f"{prefix}#{namespace}#"
         self._rooms: dict[str, ISubscription] = {}
         self._own: list[ISubscription] = []
         self.hear: Callable[[Envelope], None]
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._channel} {self.uid}>"
+        return f"<{type(self).__name__} {self.channel} {self.uid}>"
 
     def open(self, hear: Callable[[Envelope], None], has_room: Callable[[Any], bool]) -> None:
         self.hear = hear
-        for channel in (self._channel, self._of(self.uid)):
+        for channel in (self.channel, self._of(self.uid)):
             self._own.append(self._bus.subscribe(channel, self._receive))
 
+    @property
+    def main(self) -> ISubscription:
+        """That what concerns everybody is heard; known once it is open."""
+        return self._own[0]
+
     def _of(self, name: object) -> str:
-        return f"{self._channel}{name}#"
+        return f"{self.channel}{name}#"
 
     def send(self, order: Order) -> None:
         self._bus.publish(self._channel_for(order), self._encode(order))
@@ -88,14 +94,14 @@ class BusLine:
     def _channel_for(self, order: Order) -> str:
         """Where a message goes. Source: ``ShardedRedisAdapter``, ``computeChannel``."""
         if not isinstance(order, Broadcast) or order.request_id is not None:
-            return self._channel
+            return self.channel
         rooms = order.options.rooms
         if self._mode == STATIC or len(rooms) != 1:
-            return self._channel
+            return self.channel
         (room,) = rooms
         if self._mode == PRIVATE or not is_sid(room):
             return self._of(room)
-        return self._channel
+        return self.channel
 
     def answer(self, answer: Answer, to: str | None) -> None:
         if to is not None:
@@ -115,7 +121,7 @@ class BusLine:
             envelope = decode(data, namespace=self.namespace, binary=self._binary)
         except ProtocolError as error:
             self.ignored += 1
-            self._complaints.add("no message of a server", self._channel, error)
+            self._complaints.add("no message of a server", self.channel, error)
             return
         if envelope is not None and envelope.sender != self.uid:
             self.hear(envelope)
@@ -124,7 +130,7 @@ class BusLine:
         self._bus.join(seconds)
 
     def count(self, timeout: float) -> int:
-        return self._bus.count(self._channel, timeout)
+        return self._bus.count(self.channel, timeout)
 
     def open_room(self, room: str) -> ISubscription:
         subscription = self._rooms[room] = self._bus.subscribe(self._of(room), self._receive)

@@ -55,6 +55,7 @@ class ClusterAdapter:
     :param new_line: makes the way to the other servers, for a namespace's name
     :param timeout: seconds that other servers may take to answer
     :param complaints: for what others get wrong
+    :param local: delivers to the clients of this process; None: in the usual way
     """
 
     def __init__(
@@ -64,8 +65,9 @@ class ClusterAdapter:
         new_line: Callable[[str], ILine],
         timeout: float,
         complaints: IComplaints,
+        local: MemoryAdapter | None = None,
     ) -> None:
-        self.local = MemoryAdapter(sockets)
+        self.local = local or MemoryAdapter(sockets)
         self._sockets = sockets
         self._new_line = new_line
         self._timeout = timeout

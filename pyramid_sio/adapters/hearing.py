@@ -108,7 +108,7 @@ class Hearing:
         target, flags = target_of(options), flags_of(options)
         if request_id is not None:
             self._hear_question(message, sender)
-        elif any(True for _ in self.local.select(target)):
+        elif self.local.concerns(target):
             packet = SocketPacket(SocketType.EVENT, self._name, load())
             self.local.broadcast(packet, target, flags)
 

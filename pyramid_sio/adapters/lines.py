@@ -26,6 +26,33 @@ class ISubscription(Protocol):
         """End it; harmless if that has been done. Never waits."""
 
 
+class ICounted(ISubscription, Protocol):
+    """One on a bus whose messages are numbered, for each channel and sender. In the loop.
+
+    So two processes can compare what they have heard.
+    """
+
+    @property
+    def heard(self) -> tuple[str, int] | None:
+        """Whose message is handled at this moment, and its number there."""
+
+    @property
+    def published(self) -> tuple[str, int]:
+        """What this process has said last."""
+
+    @property
+    def seen(self) -> dict[str, int]:
+        """The last number of each process that was heard, this one included."""
+
+    @property
+    def since(self) -> dict[str, int]:
+        """After which number of each other process nothing has been missed."""
+
+    @property
+    def others(self) -> frozenset[str]:
+        """The other processes that are there."""
+
+
 class IBus(Protocol):
     """Carries bytes on named channels between the processes of a cluster. One for a process.
 

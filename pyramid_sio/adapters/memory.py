@@ -63,6 +63,10 @@ class MemoryAdapter:
                 if not members:
                     del self._members[room]
 
+    def concerns(self, target: ITarget) -> bool:
+        """Is a broadcast of any interest here?"""
+        return any(True for _ in self.select(target))
+
     def select(self, target: ITarget) -> Iterable[Namespace]:
         """The connections a target means, each once; safe to change rooms while iterating."""
         if not target.excluded:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.adapters.memory import MemoryAdapter
-from pyramid_sio.adapters.recovery_log import Log, RecoveryLog, Ticket
+from pyramid_sio.adapters.recovery_log import Log, RecoveryLog, Source, Ticket
 from pyramid_sio.protocol.packets import Message, SocketPacket
 from pyramid_sio.sockets.broadcast import Target
 from pyramid_sio.sockets.recovery import Recovered
@@ -36,6 +36,7 @@ class RecoveringAdapter(MemoryAdapter):
     :param kept: what all namespaces share
     :param encoder: the server's; clients that can come back speak through it
     :param patience: seconds to wait for the end of a connection that a client has left behind
+    :param mark: what the secrets of clients begin with
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class RecoveringAdapter(MemoryAdapter):
         encoder: IEncoder,
         make_event: Callable[[], Any],
         patience: float,
+        mark: str = "",
     ) -> None:
         super().__init__(sockets)
+        self._mark = mark
         self._kept = kept
         self._encoder = encoder
         self._make_event = make_event
@@ -105,13 +108,21 @@ class RecoveringAdapter(MemoryAdapter):
     ) -> tuple[SocketPacket, Message | None]:
         """Add the offset; if somebody may come back for the event, number and log it as well."""
         kept = self._kept
-        if flags.volatile or not self._log.sids:
+        if flags.volatile or not self._is_logging():
             return packet._replace(data=(*packet.data, kept.offset)), None
         kept.last += 1
         packet = packet._replace(data=(*packet.data, kept.offset))
         message = self._encode(packet)
-        kept.add(self._log, message, target)
+        kept.add(self._log, message, target, self._source())
         return packet, message
+
+    def _is_logging(self) -> bool:
+        """Could somebody come back for an event of this moment?"""
+        return bool(self._log.sids)
+
+    def _source(self) -> Source | None:
+        """Who has said the event that is kept, as other processes know it as well."""
+        return None
 
     def _encode(self, packet: SocketPacket) -> Message:
         message = self._encoder.encode(packet)
@@ -121,11 +132,23 @@ class RecoveringAdapter(MemoryAdapter):
     # Coming and going; see ``interfaces.IRecoveringAdapter``.
 
     def begin(self, socket: Namespace) -> str:
-        pid = secrets.token_urlsafe(PID_BYTES)
+        pid = self._mark + secrets.token_urlsafe(PID_BYTES)
         self._kept.begin(pid, socket, self._log)
         return pid
 
     def restore(self, socket: Namespace, pid: str, offset: str | None) -> Recovered | None:
+        ticket = self.find_away(pid)
+        if ticket is None:
+            return None
+        missed = self._kept.missed(ticket, offset)
+        if missed is None:
+            self._kept.drop(ticket)
+            return None
+        ticket.socket = socket
+        return Recovered(ticket.sid, ticket.rooms, ticket.session, missed)
+
+    def find_away(self, pid: str) -> Ticket | None:
+        """The ticket of a client that is away; one that comes back is made so. May wait."""
         ticket = self._kept.tickets.get(pid)
         if ticket is None or ticket.log is not self._log:
             return None
@@ -134,12 +157,7 @@ class RecoveringAdapter(MemoryAdapter):
             # Somebody else may have come with the same secret meanwhile.
             if ticket.socket is not None or pid not in self._kept.tickets:
                 return None
-        missed = self._kept.missed(ticket, offset)
-        if missed is None:
-            self._kept.drop(ticket)
-            return None
-        ticket.socket = socket
-        return Recovered(ticket.sid, ticket.rooms, ticket.session, missed)
+        return ticket
 
     def _end_connection(self, ticket: Ticket) -> None:
         """The client has left its old connection behind, without this end having noticed yet."""

@@ -27,15 +27,27 @@ ENTRY_COST = 300
 MARK_BYTES = 6
 
 
+#: Which process has said something, and its number there.
+Source = tuple[str, int]
+
+
 class Entry:
     """One event that was sent, to whom and when."""
 
-    __slots__ = ("excluded", "log", "message", "number", "rooms", "sent", "size")
+    __slots__ = ("excluded", "log", "message", "number", "rooms", "sent", "size", "source")
 
     def __init__(
-        self, log: Log, number: int, sent: float, message: Message, target: ITarget
+        self,
+        log: Log,
+        number: int,
+        sent: float,
+        message: Message,
+        target: ITarget,
+        *,
+        source: Source | None,
     ) -> None:
         self.log = log
+        self.source = source
         self.number = number
         self.sent = sent
         self.message = message
@@ -47,19 +59,24 @@ class Entry:
 class Log:
     """The entries of one namespace, and what is known of those that were dropped."""
 
-    __slots__ = ("entries", "lost", "lost_at", "sids")
+    __slots__ = ("entries", "lost", "lost_at", "lost_of", "sids")
 
     def __init__(self) -> None:
         self.entries: deque[Entry] = deque()
         #: Number of the last entry that was dropped, and when that had been sent.
         self.lost = 0
         self.lost_at = 0.0
+        #: And what other processes had said of it, by process.
+        self.lost_of: dict[str, int] = {}
         #: Clients that could come back, here or away. Without any, nothing need be kept.
         self.sids: set[str] = set()
 
     def drop_first(self) -> None:
         entry = self.entries.popleft()
         self.lost, self.lost_at = entry.number, entry.sent
+        if entry.source is not None:
+            process, number = entry.source
+            self.lost_of[process] = number
 
 
 class Ticket:
@@ -186,9 +203,14 @@ class RecoveryLog:
 
     # Events.
 
-    def add(self, log: Log, message: Message, target: ITarget) -> None:
-        """Keep the event that was numbered last."""
-        entry = Entry(log, self.last, self.clock(), message, target)
+    def add(
+        self, log: Log, message: Message, target: ITarget, source: Source | None = None
+    ) -> None:
+        """Keep the event that was numbered last.
+
+        :param source: who has said it, if that is known to other processes as well
+        """
+        entry = Entry(log, self.last, self.clock(), message, target, source=source)
         log.entries.append(entry)
         self._entries.append(entry)
         self.size += entry.size
@@ -215,11 +237,15 @@ class RecoveryLog:
 
     # Clients.
 
-    def begin(self, pid: str, socket: Any, log: Log) -> None:
-        """A new client."""
+    def begin(self, pid: str, socket: Any, log: Log, sid: str | None = None) -> None:
+        """A new client.
+
+        :param sid: its public id, if it is to have another than ``socket`` has
+        """
         self._forget_old(self.clock())
-        log.sids.add(socket.sid)
-        self.tickets[pid] = Ticket(pid, socket, log, self.last)
+        ticket = self.tickets[pid] = Ticket(pid, socket, log, self.last)
+        ticket.sid = sid or socket.sid
+        log.sids.add(ticket.sid)
 
     def drop(self, ticket: Ticket) -> None:
         """A client that will not come back. Idempotent."""

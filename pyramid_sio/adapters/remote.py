@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pyramid_sio.sockets.nsp import Nsp
 
 
+#: Where the admin UI of JavaScript's servers keeps, among a client's data, what it tells others.
+NOTE = "_admin"
 #: Levels of a client's data that are told.
 MAX_DEPTH = 20
 
@@ -84,7 +86,7 @@ class RemoteSocket:
     :raises ProtocolError: that is not enough
     """
 
-    __slots__ = ("handshake", "nsp", "rooms", "session", "sid")
+    __slots__ = ("handshake", "note", "nsp", "rooms", "session", "sid")
 
     def __init__(self, nsp: Nsp, told: Any) -> None:
         if not isinstance(told, dict) or not isinstance(told.get("id"), str):
@@ -97,7 +99,10 @@ class RemoteSocket:
         #: The rooms it was in. JavaScript servers may have numbers among them.
         self.rooms: frozenset[Room] = to_rooms(rooms)
         #: What its ``session`` was, or ``socket.data`` on a JavaScript server.
-        self.session: dict[str, Any] = data if isinstance(data, dict) else {}
+        self.session: dict[str, Any] = dict(data) if isinstance(data, dict) else {}
+        note = self.session.pop(NOTE, None)
+        #: What its server tells for the admin UI.
+        self.note: dict[str, Any] = note if isinstance(note, dict) else {}
 
     def __repr__(self) -> str:
         return f"<RemoteSocket {self.nsp.name} {self.sid}>"
@@ -145,11 +150,12 @@ class RemoteSocket:
 
 def describe(socket: Namespace) -> dict[str, Any]:
     """One of our clients, as JavaScript's servers describe theirs."""
+    data, note = socket.session, socket.nsp.server.note
     return {
         "id": socket.sid,
         "handshake": _describe_handshake(socket.handshake, socket.auth),
         "rooms": [socket.sid, *sorted(socket.rooms - {socket.sid})],
-        "data": socket.session,
+        "data": data if note is None else {**data, NOTE: note(socket)},
     }
 
 

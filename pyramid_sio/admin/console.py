@@ -7,13 +7,16 @@ them; ``admin.watch`` tells the UI what happens.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.admin.watch import Watch
 from pyramid_sio.errors import EventError
 from pyramid_sio.sockets.broadcast import Broadcast
 from pyramid_sio.sockets.handlers import on
 from pyramid_sio.sockets.namespace import Namespace
+
+if TYPE_CHECKING:
+    from pyramid_sio.sockets.nsp import Nsp
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +31,9 @@ class Watching(Namespace):
         self.auth = None
         login = self.watch.settings.login
         if login is not None:
-            session = login.admit(auth, self.handshake.address)
+            audience = self.watch.audience
+            elsewhere = audience.remaining_elsewhere if audience.shared else None
+            session = login.admit(auth, self.handshake.address, elsewhere)
             if session is not None:
                 self.emit("session", session)
 
@@ -67,13 +72,19 @@ class Steering(Watching):
 
     def _chosen(self, command: str, name: str, filter: str | None) -> Broadcast:
         """Those a command is for; :raises EventError: there is no such namespace"""
-        for nsp in self.nsp.server.namespaces():
+        nsp = self._find(name)
+        if nsp is None:
+            raise EventError("no such namespace")
+        logger.info("admin %s: %s in %s, filter %.100r", self.sid, command, nsp.name, filter)
+        return nsp.to(filter) if filter else nsp.chain()
+
+    def _find(self, name: str) -> Nsp | None:
+        server = self.nsp.server
+        for nsp in server.namespaces():
             if nsp.name == name:
-                logger.info(
-                    "admin %s: %s in %s, filter %.100r", self.sid, command, nsp.name, filter
-                )
-                return nsp.to(filter) if filter else nsp.chain()
-        raise EventError("no such namespace")
+                return nsp
+        # One that came from a pattern may be at other servers only.
+        return server.find(name, None) if self.watch.audience.shared else None
 
 
 def console_class(watch: Watch) -> type[Watching]:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyramid_sio.interfaces import IHandshake
     from pyramid_sio.sockets.namespace import Namespace
 
 #: Characters of the session id that are shown: the whole is a secret of the client.
@@ -32,13 +31,17 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
+def note(socket: Namespace) -> dict[str, str]:
+    """What other servers must be told of a connection beside what they fetch."""
+    below = socket.socket
+    return {"clientId": below.id[:ID_SHOWN], "transport": below.transport}
+
+
 def describe(socket: Namespace) -> dict[str, Any]:
     """A connection in a namespace, with everything the UI expects."""
-    below = socket.socket
     return {
         "id": socket.sid,
-        "clientId": below.id[:ID_SHOWN],
-        "transport": below.transport,
+        **note(socket),
         "nsp": socket.nsp.name,
         "data": presentable(socket.session),
         "handshake": _describe_handshake(socket.handshake),
@@ -47,7 +50,21 @@ def describe(socket: Namespace) -> dict[str, Any]:
     }
 
 
-def _describe_handshake(handshake: IHandshake) -> dict[str, Any]:
+def describe_remote(socket: Any) -> dict[str, Any]:
+    """One of another server, a ``RemoteSocket``; of JavaScript's, or one of ours."""
+    told = socket.note
+    return {
+        "id": socket.sid,
+        "clientId": str(told.get("clientId", socket.sid))[:ID_SHOWN],
+        "transport": str(told.get("transport", "")),
+        "nsp": socket.nsp.name,
+        "data": presentable(socket.session),
+        "handshake": _describe_handshake(socket.handshake),
+        "rooms": [socket.sid, *sorted(str(room) for room in socket.rooms - {socket.sid})],
+    }
+
+
+def _describe_handshake(handshake: Any) -> dict[str, Any]:
     headers = handshake.headers
     said = (headers[name] for name in ADDRESS_HEADERS if name in headers)
     issued = time.gmtime(handshake.issued)

@@ -5,6 +5,7 @@ Upstream: ``admin.console`` asks for each connection. Downstream: bcrypt.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 import secrets
@@ -48,6 +49,11 @@ def matches(password: str, hashed: str) -> bool:
         return False
 
 
+def _key_of(session: str) -> str:
+    """What a session is known by: other servers need not learn what it is."""
+    return hashlib.sha256(session.encode(errors="replace")).hexdigest()
+
+
 class Recent:
     """Entries that are forgotten after a time; at most ``limit``, the oldest give way."""
 
@@ -65,9 +71,15 @@ class Recent:
         until, number = self._entries.get(key, (0.0, 0))
         return number if until > self._clock() else 0
 
-    def put(self, key: str, number: int = 1) -> None:
-        """Keep a number, from now on for the whole lifetime."""
-        self._entries[key] = (self._clock() + self._lifetime, number)
+    def remaining(self, key: str) -> float:
+        """Seconds for which a key is still known."""
+        until, _ = self._entries.get(key, (0.0, 0))
+        return max(until - self._clock(), 0.0)
+
+    def put(self, key: str, number: int = 1, lifetime: float | None = None) -> None:
+        """Keep a number, from now on for ``lifetime`` seconds; None: as long as all others."""
+        lifetime = self._lifetime if lifetime is None else min(lifetime, self._lifetime)
+        self._entries[key] = (self._clock() + lifetime, number)
         self._entries.move_to_end(key)
         if len(self._entries) > self._limit:
             self._entries.popitem(last=False)
@@ -101,16 +113,23 @@ class Login:
         self._attempts = Recent(MAX_ADDRESSES, ATTEMPT_SECONDS, clock)
         self._checks = 0
 
-    def admit(self, auth: Mapping[str, Any] | None, address: str) -> str | None:
+    def admit(
+        self,
+        auth: Mapping[str, Any] | None,
+        address: str,
+        elsewhere: Callable[[str], float] | None = None,
+    ) -> str | None:
         """Let a client in; may wait.
 
         :param address: where it comes from: attempts are counted by it
+        :param elsewhere: asks other servers for how many seconds they know a session, by its key;
+            None: there are none
         :returns: the id of a new session for the client to keep; None if it has one
         :raises ConnectRefused: neither session nor password is right, or it asks too often
         """
         auth = auth or {}
         session = auth.get("sessionId")
-        if isinstance(session, str) and self._sessions.get(session):
+        if isinstance(session, str) and self._is_known(session, address, elsewhere):
             return None
         username, password = auth.get("username"), auth.get("password")
         if not isinstance(username, str) or not isinstance(password, str):
@@ -118,8 +137,30 @@ class Login:
         self._check(username, password, address)
         # Node's has 64 bits; it stands for a password, so here it gets 128.
         session = secrets.token_hex(16)
-        self._sessions.put(session)
+        self._sessions.put(_key_of(session))
         return session
+
+    def remaining(self, key: str) -> float:
+        """Seconds for which a session is good, by its key: another server asks."""
+        return self._sessions.remaining(key)
+
+    def _is_known(
+        self, session: str, address: str, elsewhere: Callable[[str], float] | None
+    ) -> bool:
+        """Has a session been opened, here or (then it is known here too) at another server?"""
+        key = _key_of(session)
+        if self._sessions.get(key):
+            return True
+        tried = self._attempts.get(address)
+        if elsewhere is None or tried >= MAX_ATTEMPTS:
+            return False
+        self._attempts.put(address, tried + 1)
+        seconds = elsewhere(key)
+        if seconds <= 0:
+            return False
+        self._sessions.put(key, lifetime=seconds)
+        self._attempts.drop(address)
+        return True
 
     def _check(self, username: str, password: str, address: str) -> None:
         tried = self._attempts.get(address)

@@ -3,7 +3,8 @@
 Upstream: ``sockets`` (as an ``IObserver``), ``engine`` (as an ``IEngineWatcher``), the
 adapters and dicts of ``admin.rooms``. Downstream: the admin namespace.
 
-Nothing is counted, and nothing told, while no admin is connected.
+Nothing is counted, and nothing told, while no admin is connected, to this server or another one
+of its cluster.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import logging
 import os
 import socket as network
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from pyramid_sio.admin.describe import describe, presentable, timestamp
+from pyramid_sio.admin.audience import EVENT, PROBING, Audience
+from pyramid_sio.admin.describe import describe, describe_remote, presentable, timestamp
 from pyramid_sio.admin.rooms import WatchedAdapter, WatchedData
 from pyramid_sio.admin.tally import Tally
 
@@ -52,6 +54,8 @@ class AdminSettings:
     :param readonly: True if admins only look
     :param production: True for statistics only
     :param server_id: tells this process from others
+    :param shared: are there other servers?
+    :param foreign: may some of them be of JavaScript?
     """
 
     namespace: str
@@ -59,6 +63,8 @@ class AdminSettings:
     readonly: bool
     production: bool
     server_id: str
+    shared: bool = False
+    foreign: bool = False
 
     @property
     def features(self) -> list[str]:
@@ -101,9 +107,34 @@ class Watch:
         self._call_later = call_later
         self._started = time.monotonic()
         self._tally = Tally()
-        self._admins: dict[str, Namespace] = {}
+        self.audience = Audience(
+            sio, settings.namespace, shared=settings.shared, foreign=settings.foreign
+        )
         self._watched: dict[str, Watched] = {}
-        self._is_ticking = False
+        self._is_ticking = self._is_started = False
+
+    def listen(self) -> None:
+        """Hear what other servers say; called once the admin namespace is there."""
+        if self.audience.shared:
+            self.audience.nsp.on_server(EVENT, self.hear)
+
+    def start(self) -> None:
+        """Look for admins elsewhere from now on. See ``engine.services``."""
+        if not self._is_started:
+            self._is_started = True
+            if self.audience.foreign:
+                self._probe()
+
+    def close(self, patience: float) -> None:
+        """Nothing is left to be done."""
+
+    def _probe(self) -> None:
+        self._call_later(PROBING, self._probe)
+        self._sio.spawn(self._look_elsewhere)
+
+    def _look_elsewhere(self) -> None:
+        self.audience.probe()
+        self._begin_to_tick()
 
     def wrap(self, make: Callable[..., IAdapter]) -> Callable[..., Any]:
         """What makes adapters, so that they tell who joins and leaves."""
@@ -119,9 +150,9 @@ class Watch:
 
     def tell(self, event: str, *args: Any) -> None:
         """Send an event to all admins, if there are any."""
-        if self._admins:
+        if self.audience.present:
             try:
-                self._sio.of(self.settings.namespace).emit(event, *args)
+                self.audience.nsp.emit(event, *args)
             except (TypeError, ValueError):
                 # Shown is what the application sends: that must not fail because of it.
                 logger.warning("admins were not told of %s", event, exc_info=True)
@@ -138,18 +169,23 @@ class Watch:
             socket.on_any_outgoing(partial(self._show, "event_sent", socket))
 
     def refused(self, socket: Namespace) -> None:
-        self._admins.pop(socket.sid, None)
+        self._is_gone(socket)
         self._watched.pop(socket.sid, None)
+
+    def _is_gone(self, socket: Namespace) -> None:
+        if self.audience.here.pop(socket.sid, None) is not None:
+            self.audience.refresh()
 
     def entered(self, socket: Namespace) -> None:
         watched = self._watched.get(socket.sid)
         is_admin = socket.nsp.name == self.settings.namespace
         if is_admin:
-            self._admins[socket.sid] = socket
+            self.audience.here[socket.sid] = socket
+            self.audience.refresh()
         if watched is not None:
             watched.rooms = set()
             self.joined(socket, [socket.sid, *sorted(socket.rooms - {socket.sid})])
-            if self._admins:
+            if self.audience.present:
                 self.tell("socket_connected", describe(socket), timestamp())
             for early in watched.early:
                 self.tell(*early)
@@ -158,9 +194,9 @@ class Watch:
             self._welcome(socket)
 
     def left(self, socket: Namespace, reason: DisconnectReason) -> None:
-        self._admins.pop(socket.sid, None)
+        self._is_gone(socket)
         watched = self._watched.pop(socket.sid, None)
-        if watched is not None and self._admins:
+        if watched is not None and self.audience.present:
             name = socket.nsp.name
             self.tell("socket_disconnected", name, socket.sid, str(reason), timestamp())
             for room in sorted(watched.rooms or ()):
@@ -168,14 +204,55 @@ class Watch:
 
     def _welcome(self, admin: Namespace) -> None:
         admin.emit("config", {"supportedFeatures": self.settings.features})
+        self.audience.announce()
         if not self.settings.production:
-            entered = (socket for nsp in self._sio.namespaces() for socket in self._entered(nsp))
-            sockets = [describe(socket) for socket in islice(entered, MAX_LISTED)]
-            if len(sockets) == MAX_LISTED:
-                logger.warning("an admin is told of the first %d connections only", MAX_LISTED)
-            admin.emit("all_sockets", sockets)
-        if not self._is_ticking:
-            self._tick()
+            if self.audience.shared:
+                self._sio.spawn(self._list_everybody, admin)
+            else:
+                admin.emit("all_sockets", self._list())
+        self._begin_to_tick()
+
+    def _list(self, others: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+        """All connections, those of other servers last."""
+        entered = (socket for nsp in self._sio.namespaces() for socket in self._entered(nsp))
+        told = chain((describe(socket) for socket in entered), others)
+        sockets = list(islice(told, MAX_LISTED))
+        if len(sockets) == MAX_LISTED:
+            logger.warning("an admin is told of the first %d connections only", MAX_LISTED)
+        return sockets
+
+    def _list_everybody(self, admin: Namespace) -> None:
+        """Tell an admin of the connections of all servers; may wait for those."""
+        names, others = [], []
+        for nsp in list(islice(self._sio.namespaces(), MAX_NAMESPACES)):
+            names.append(nsp.name)
+            others += [describe_remote(socket) for socket in self.audience.others_in(nsp)]
+        if admin.connected:
+            admin.emit("all_sockets", self._list(others))
+            # What came from a pattern need not be here.
+            self.audience.announce(newcomer=admin.sid, names=names)
+
+    def hear(self, news: dict[str, Any]) -> float | None:
+        """What another server says; see :class:`Audience`."""
+        session = news.get("session")
+        if isinstance(session, str):
+            login = self.settings.login
+            return None if login is None else login.remaining(session)
+        self.audience.is_elsewhere()
+        self._begin_to_tick()
+        newcomer, names = news.get("newcomer"), news.get("names")
+        if isinstance(newcomer, str) and isinstance(names, list) and not self.settings.production:
+            known = {name for name in names if isinstance(name, str)}
+            sockets = (
+                socket
+                for nsp in list(self._sio.namespaces())
+                if nsp.name not in known
+                for socket in self._entered(nsp)
+            )
+            for socket in list(islice(sockets, MAX_LISTED)):
+                told = describe(socket), timestamp()
+                self.audience.nsp.to(newcomer).emit("socket_connected", *told)
+        return None
 
     def _entered(self, nsp: Any) -> Iterable[Namespace]:
         for sid, socket in nsp.sockets.items():
@@ -205,12 +282,12 @@ class Watch:
                 self.tell("room_left", socket.nsp.name, room, socket.sid, timestamp())
 
     def data_changed(self, socket: Namespace) -> None:
-        if self._admins and self._has_entered(socket):
+        if self.audience.present and self._has_entered(socket):
             data = presentable(socket.session)
             self._update(socket, data=data)
 
     def _show(self, kind: str, socket: Namespace, *args: Any) -> None:
-        if not self._admins:
+        if not self.audience.present:
             return
         news = (kind, socket.nsp.name, socket.sid, args, timestamp())
         watched = self._watched.get(socket.sid)
@@ -230,25 +307,27 @@ class Watch:
     # As an IEngineWatcher.
 
     def opened(self, session: ISession) -> None:
-        if self._admins:
+        # Not every server says that it serves.
+        self.start()
+        if self.audience.present:
             self._tally.add("rawConnection")
 
     def closed(self, session: ISession, reason: DisconnectReason) -> None:
-        if self._admins:
+        if self.audience.present:
             self._tally.add("rawDisconnection", sort=str(reason))
 
     def upgraded(self, session: Any) -> None:
-        if self._admins and not self.settings.production:
+        if self.audience.present and not self.settings.production:
             for socket in session.handler.sockets.values():
                 self._update(socket, transport=session.transport_name)
 
     def received(self, size: int) -> None:
-        if self._admins:
+        if self.audience.present:
             self._tally.add("packetsIn")
             self._tally.add("bytesIn", size)
 
     def sent(self, packets: int, size: int) -> None:
-        if self._admins:
+        if self.audience.present:
             self._tally.add("packetsOut", packets)
             self._tally.add("bytesOut", size)
 
@@ -257,11 +336,17 @@ class Watch:
 
     # Statistics.
 
+    def _begin_to_tick(self) -> None:
+        if not self._is_ticking and self.audience.present:
+            self._tick()
+
     def _tick(self) -> None:
         """Tell them, and again after a while as long as there is an admin."""
-        self._is_ticking = bool(self._admins)
+        self.audience.refresh()
+        self._is_ticking = self.audience.present
         if self._is_ticking:
             self._call_later(STATS_SECONDS, self._tick)
+            self.audience.announce()
             self.tell("server_stats", self._stats())
         else:
             self._tally.take()

@@ -53,6 +53,12 @@ ID_BYTES = 15
 #: Seconds between two batches of sessions that are ended, when it is done gently.
 DISMISSAL_STEP = 0.1
 
+#: Seconds that a polling client may take to come for its goodbye: mostly it waits for it.
+FAREWELL = 3.0
+#: Seconds for which a session that has been dismissed is still known: what its client sent
+#: before it knew may be on its way.
+AFTERGLOW = 1.0
+
 #: How to speak with a client, by the revision its request is of.
 DIALECTS: dict[int, Dialect] = {4: engine_v4.DIALECT, 3: engine_v3.DIALECT}
 
@@ -102,6 +108,8 @@ class EngineServer:
         #: A subclass may be put here before there are sessions.
         self.session_class: type[Session] = Session
         self.sessions: dict[str, Session] = {}
+        #: Sessions that have been dismissed a moment ago; None: they are forgotten at once.
+        self._dismissed: dict[str, Session] | None = None
         #: Transports whose close frame has been sent and not been answered.
         self.leaving: set[WebSocketTransport] = set()
         self.wheel = TimerWheel(self._resolution(settings), clock)
@@ -167,6 +175,8 @@ class EngineServer:
         :raises RequestRefused: there is none, or the request does not fit it
         """
         session = self.sessions.get(request.sid or "")
+        if session is None and self._dismissed is not None:
+            session = self._dismissed.get(request.sid or "")
         if session is None:
             raise UnknownSession(detail=f"no session {(request.sid or '')[:6]!r}...")
         if request.revision != session.revision:
@@ -287,8 +297,9 @@ class EngineServer:
     def dismiss(self, seconds: float) -> None:
         """End the sessions there are, evenly over ``seconds``, so that clients return so too.
 
-        A session whose handlers run is left for the next round, or for :meth:`shut_down`.
+        A session whose handlers run is left for the next round, or for :meth:`part`.
         """
+        self._dismissed = {}
         deadline = self.clock() + seconds
         while (left := deadline - self.clock()) > 0:
             sessions = [session for session in self.sessions.values() if session.is_open]
@@ -303,6 +314,28 @@ class EngineServer:
             for session in batch:
                 if not session.lane.active and not session.lane.beside:
                     session.close(DisconnectReason.SERVER_SHUTTING_DOWN)
+
+    def part(self, patience: float) -> None:
+        """End the sessions that are left after :meth:`dismiss`, and wait until clients know it.
+
+        :param patience: seconds; handlers that run are given half of that
+        """
+        deadline = self.clock() + patience
+        for session in list(self.sessions.values()):
+            session.transport.pause()
+        self.dispatcher.wait_idle(patience / 2)
+        for session in list(self.sessions.values()):
+            session.close(DisconnectReason.SERVER_SHUTTING_DOWN)
+        deadline = min(deadline, self.clock() + FAREWELL)
+        while (self.sessions or self._dismissed) and self.clock() < deadline:
+            gevent.sleep(0.01)
+
+    def dismissed(self, session: Session) -> None:
+        """A session has ended, and its client was told so, or will be when it comes for that."""
+        afterglow = self._dismissed
+        if afterglow is not None and session.transport_name == "polling":
+            afterglow[session.id] = session
+            self.wheel.call_later(AFTERGLOW, lambda: afterglow.pop(session.id, None))
 
     def shut_down(self, patience: float) -> bool:
         """End all sessions; waits for handlers, at most ``patience`` seconds.

@@ -206,13 +206,15 @@ class Session:
         self.handler.on_close(reason)
         if self.transport.finish(reason):
             self._forget()
+            self.engine.dismissed(self)
         else:
             self.call_later(self.engine.settings.close_timeout, self._give_up)
 
     def said_goodbye(self, transport: ITransport) -> None:
         """What was queued when the session was closed has been taken from ``transport``."""
-        if transport is self.transport:
+        if transport is self.transport and self.connection.state is not State.CLOSED:
             self._forget()
+            self.engine.dismissed(self)
 
     def _give_up(self) -> None:
         self.end(DisconnectReason.FORCED_CLOSE)

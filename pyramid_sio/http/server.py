@@ -31,6 +31,9 @@ from pyramid_sio.http.listening import url_of
 
 logger = logging.getLogger(__name__)
 
+#: Seconds that clients who have been told to go are given to come back for what is kept of them.
+RETURNING = 5.0
+
 
 class HttpServer(WSGIServer):  # type: ignore[misc]
     """Serves until it is told to stop, then lets handlers and clients end.
@@ -157,17 +160,22 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
         """Begin to stop, if that has not begun. Any greenlet."""
         self._stopping.set()
 
-    def retire(self, seconds: float) -> None:
-        """Accept nothing more, and end the sessions one after the other; then stop.
+    def dismiss(self, seconds: float, *, owes: Callable[[], bool]) -> None:
+        """End all sessions, one after the other; their clients are served until they know.
 
-        :param seconds: how long that may take
+        Other processes pass on what comes for these sessions. Takes at most ``seconds`` and
+        twice ``shutdown_timeout``.
+
+        :param seconds: over which clients are told
+        :param owes: tells whether clients may still come for what is kept of them
         """
-        self.close()
-        gevent.spawn(self._retire, seconds)
-
-    def _retire(self, seconds: float) -> None:
-        gevent.joinall([gevent.spawn(engine.dismiss, seconds) for engine in self.engines])
-        self.finish()
+        engines = list(self.engines)
+        gevent.joinall([gevent.spawn(engine.dismiss, seconds) for engine in engines])
+        parting = [gevent.spawn(engine.part, self.shutdown_timeout) for engine in engines]
+        gevent.joinall(parting)
+        deadline = time.monotonic() + min(self.shutdown_timeout, RETURNING)
+        while owes() and time.monotonic() < deadline:
+            gevent.sleep(0.05)
 
     def drain(self) -> None:
         """Accept nothing more, let handlers end, close clients; takes a bounded time."""

@@ -118,7 +118,7 @@ class Endpoint:
         #: Those of Socket.IO 0.9: handshakes whose transports are still to come, too.
         self.legacy_sessions = LegacySessions(self.engine)
         #: What the admin UI looks through; None: it is off.
-        self.admin = set_up_admin(values, self.sio, self.engine)
+        self.admin = set_up_admin(values, self.sio, self.engine, rooms=rooms)
         #: What Prometheus asks for; None: nothing is counted.
         self.metrics = set_up_metrics(
             values, self.sio, self.engine, redis=lambda: self._tell_health()["redis"]
@@ -213,6 +213,8 @@ class Endpoint:
         if isinstance(invoker, Invoker) and invoker.surroundings.has_transactions:
             self.sio.deliver = self._delivery.deliver
             self.sio.conclude = self._delivery.conclude
+        if self.admin is not None:
+            self.admin.listen()
         settings = self.engine.settings
         logger.info(
             "Socket.IO at %s: %s; namespaces: %s; rooms %s; JavaScript client %s",

@@ -15,6 +15,7 @@ from pyramid.response import Response
 from pyramid_sio.engine.watched import WatchedSession, watched_by
 from pyramid_sio.interfaces import IEndpoint
 from pyramid_sio.sockets.dynamic import Family
+from pyramid_sio.workers.member import current
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -58,7 +59,9 @@ def set_up_metrics(
         members=lambda: _members(sio),
         redis=redis,
     )
-    return registry_of(collector)
+    registry = registry_of(collector)
+    _answer_others(registry, values["path"])
+    return registry
 
 
 def _members(sio: SioServer) -> Iterator[tuple[str, int]]:
@@ -82,9 +85,35 @@ def get_metrics(registry: Any) -> CollectorRegistry:
 
 
 def metrics_view(request: Request) -> Response:
-    """A view for Prometheus: give it a route, and a permission if the route is not private."""
+    """A view for Prometheus: give it a route, and a permission if the route is not private.
+
+    In one of several workers it tells of all of them, and waits for their answers.
+    """
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-    response = Response(generate_latest(get_metrics(request.registry)))
+    registry: Any = get_metrics(request.registry)
+    member = current()
+    if member is not None:
+        from pyramid_sio.metrics.gathering import Gathered
+
+        endpoint = request.registry.getUtility(IEndpoint)
+        answers = member.asking.ask_all(_topic(endpoint.path))
+        others = {slot + 1: answer for slot, answer in answers.items()}
+        registry = Gathered(registry, member.slot + 1, others)
+    response = Response(generate_latest(registry))
     response.headers["Content-Type"] = CONTENT_TYPE_LATEST
     return response
+
+
+def _topic(path: str) -> str:
+    """What the metrics of an endpoint are called among workers."""
+    return f"metrics {path}"
+
+
+def _answer_others(registry: CollectorRegistry, path: str) -> None:
+    """Tell the other workers, if there are any, when they ask."""
+    member = current()
+    if member is not None:
+        from pyramid_sio.metrics.gathering import dump
+
+        member.answers[_topic(path)] = lambda: dump(registry.collect())

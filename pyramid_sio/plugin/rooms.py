@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyramid_sio.adapters.redis_link import RedisLink
     from pyramid_sio.interfaces import IAdapter, IComplaints, IEncoder
     from pyramid_sio.sockets.namespace import Namespace
+    from pyramid_sio.workers.member import Member
 
 #: What ``sio.adapter`` may say. ``auto``: classic if there is a Redis, in memory if there is none
 #: and nobody to share with.
@@ -31,6 +32,9 @@ AUTO, MEMORY = "auto", "memory"
 #: What ``auto`` is in one of several workers without Redis; nobody can ask for it.
 WORKERS = "workers"
 REDIS, SHARDED, STREAMS = "redis", "redis-sharded", "redis-streams"
+
+#: What joins workers, for people.
+_JOINED = {WORKERS: "ZeroMQ", MEMORY: "nothing, as sio.adapter = memory"}
 
 AdapterFactory = Callable[["dict[str, Namespace]"], "IAdapter"]
 
@@ -40,11 +44,15 @@ class Rooms(NamedTuple):
 
     :param recovery: None: nobody comes back
     :param description: for people
+    :param shared: are there other processes with the same rooms?
+    :param foreign: may some of them be of JavaScript?
     """
 
     recovery: Recovery | None
     adapter_factory: AdapterFactory
     description: str
+    shared: bool = False
+    foreign: bool = False
 
 
 def find_rooms(
@@ -67,20 +75,19 @@ def find_rooms(
     if adapter == AUTO:
         adapter = REDIS if link is not None else MEMORY if member is None else WORKERS
     recovery = Recovery(skip_checks=values["recovery_skip_checks"]) if values["recovery"] else None
+    if member is not None:
+        member.joined = _JOINED.get(adapter, "Redis")
     if adapter == MEMORY:
-        local = MemoryAdapter if recovery is None else _recovering(values, encoder)
+        local: AdapterFactory = MemoryAdapter
+        if recovery is not None:
+            local = functools.partial(RecoveringAdapter, **_recovering_options(values, encoder))
         return Rooms(recovery, local, "in memory")
     if adapter == WORKERS:
-        if recovery is not None:
-            raise ConfigurationError(
-                "sio.recovery keeps what was sent in one process, and with workers in [server:main]"
-                f" a client may come back to another; it needs sio.adapter = {STREAMS}"
-            )
         assert member is not None
-        from pyramid_sio.plugin import worker_rooms
-
-        shared = worker_rooms.shared(values, member=member, complaints=complaints)
-        return Rooms(None, shared, "shared among workers")
+        shared = _among_workers(
+            values, member, complaints=complaints, encoder=encoder if recovery else None
+        )
+        return Rooms(recovery, shared, "shared among workers", shared=True)
     if link is None:
         raise ConfigurationError(f"sio.adapter = {adapter} needs sio.redis_url")
     if recovery is not None and adapter != STREAMS:
@@ -100,21 +107,41 @@ def find_rooms(
         factory = redis_rooms.recovering(values, new_line, complaints=complaints, encoder=encoder)
     else:
         factory = redis_rooms.cluster(values, new_line, complaints)
-    return Rooms(recovery, factory, f"shared through {link.address} ({adapter})")
+    description = f"shared through {link.address} ({adapter})"
+    return Rooms(recovery, factory, description, shared=True, foreign=True)
 
 
-def _recovering(values: Mapping[str, Any], encoder: IEncoder) -> AdapterFactory:
+def _among_workers(
+    values: Mapping[str, Any],
+    member: Member,
+    *,
+    complaints: IComplaints,
+    encoder: IEncoder | None,
+) -> AdapterFactory:
+    """:param encoder: None: nobody comes back"""
+    from pyramid_sio.plugin import worker_rooms
+
+    bus = worker_rooms.bus_of(member, values["workers_buffer_size"])
+    if encoder is None:
+        return worker_rooms.shared(values, bus, complaints)
+    kept = _recovering_options(values, encoder)
+    # Who is sent to another worker comes back for it.
+    member.owes.append(lambda: bool(kept["kept"].tickets))
+    return worker_rooms.recovering(values, bus, member=member, complaints=complaints, kept=kept)
+
+
+def _recovering_options(values: Mapping[str, Any], encoder: IEncoder) -> dict[str, Any]:
+    """What a :class:`RecoveringAdapter` wants to know, for all namespaces."""
     kept = RecoveryLog(
         seconds=values["recovery_seconds"],
         max_bytes=values["recovery_buffer_size"],
         liveness=values["ping_interval"] + values["ping_timeout"],
         clock=time.monotonic,
     )
-    return functools.partial(
-        RecoveringAdapter,
-        kept=kept,
-        encoder=encoder,
-        make_event=Event,
+    return {
+        "kept": kept,
+        "encoder": encoder,
+        "make_event": Event,
         # An on_disconnect that waits for a handler, and then for something of its own.
-        patience=2 * values["disconnect_grace"],
-    )
+        "patience": 2 * values["disconnect_grace"],
+    }

@@ -5,6 +5,7 @@ Upstream: ``plugin.rooms``. Downstream: ``adapters``, for each namespace; ``work
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pyramid.exceptions import ConfigurationError
 
 from pyramid_sio.adapters.bus_line import STATIC, BusLine
+from pyramid_sio.adapters.bus_recovery import BusRecoveryAdapter
 from pyramid_sio.adapters.cluster import ClusterAdapter
 from pyramid_sio.engine.services import register
 from pyramid_sio.protocol.cluster_values import ValueEncoder
@@ -24,15 +26,39 @@ if TYPE_CHECKING:
 
 AdapterFactory = Callable[["dict[str, Namespace]"], "IAdapter"]
 
+#: Characters that the secrets of all clients of a server begin with.
+MARK_LENGTH = 8
 
-def shared(values: Mapping[str, Any], *, member: Member, complaints: IComplaints) -> AdapterFactory:
-    """Rooms that reach over all workers.
 
-    :raises ConfigurationError: the library for that is missing
+def shared(
+    values: Mapping[str, Any], bus: LocalBus, complaints: IComplaints
+) -> Callable[..., ClusterAdapter]:
+    """Rooms that reach over all workers."""
+    return partial(ClusterAdapter, **_options(values, bus, complaints))
+
+
+def recovering(
+    values: Mapping[str, Any],
+    bus: LocalBus,
+    *,
+    member: Member,
+    complaints: IComplaints,
+    kept: Mapping[str, Any],
+) -> AdapterFactory:
+    """The same for clients that may come back, to whichever worker.
+
+    :param kept: what is kept of them, as ``RecoveringAdapter`` wants it
     """
+    # The same for all workers, and for no other server: what others have let go is not asked for.
+    mark = hashlib.sha256(str(member.directory).encode()).hexdigest()[:MARK_LENGTH]
+    options = _options(values, bus, complaints)
+    return partial(BusRecoveryAdapter, bus=bus, mark=mark, kept=kept, **options)
+
+
+def _options(values: Mapping[str, Any], bus: LocalBus, complaints: IComplaints) -> dict[str, Any]:
     new_line = partial(
         BusLine,
-        _bus_of(member, values["workers_buffer_size"]),
+        bus,
         # Applications of one process have paths of their own.
         prefix=values["path"],
         # Everybody is told everything: among few processes that costs less than to tell, with
@@ -41,12 +67,15 @@ def shared(values: Mapping[str, Any], *, member: Member, complaints: IComplaints
         encoder=ValueEncoder(values["json_default"]),
         complaints=complaints,
     )
-    timeout = values["requests_timeout"]
-    return partial(ClusterAdapter, new_line=new_line, timeout=timeout, complaints=complaints)
+    return {"new_line": new_line, "timeout": values["requests_timeout"], "complaints": complaints}
 
 
-def _bus_of(member: Member, window: int) -> LocalBus:
-    """The bus of this process, made once."""
+def bus_of(member: Member, window: int) -> LocalBus:
+    """The bus of this process, made once.
+
+    :param window: bytes that may be on the way to one other worker
+    :raises ConfigurationError: the library for that is missing
+    """
     if member.bus is None:
         try:
             from pyramid_sio.workers.bus import LocalBus

@@ -7,13 +7,18 @@ whether the standard library is patched in time.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pyramid_sio.scripts.findings import Report
+from pyramid_sio.workers.member import Member, current
 
 #: Seconds to load an application.
 PATIENCE = 60.0
@@ -21,14 +26,16 @@ PATIENCE = 60.0
 _PROGRAM = """\
 import json, sys
 from plaster import get_loader
+from pyramid_sio.scripts.inside import one_worker
 uri, server_name = sys.argv[1:]
 loader = get_loader(uri, protocols=["wsgi"])
 loader.setup_logging()
 use = loader.get_settings("server:" + server_name).get("use", "")
-loader.get_wsgi_server(server_name)
+with one_worker():
+    loader.get_wsgi_server(server_name)
 app = loader.get_wsgi_app()
 from pyramid_sio.scripts.inside import look
-print("\\n" + json.dumps(look(app, use)))
+print("\\n" + json.dumps(look(app, use, loader.get_settings("server:" + server_name))))
 """
 
 
@@ -57,8 +64,27 @@ def inspect_ini(uri: str, server_name: str, report: Report) -> None:
     _report_facts(json.loads(lines[-1]), server_name, report)
 
 
-def look(app: Any, use: str) -> dict[str, Any]:
-    """In the process of its own: the facts."""
+@contextlib.contextmanager
+def one_worker() -> Iterator[None]:
+    """In the process of its own: be one of the workers, instead of starting them."""
+    from pyramid_sio import serve
+
+    def be_one(**options: str) -> Member:
+        control, _ = socket.socketpair()
+        return Member(0, "AA", directory=Path(os.devnull), control=control, listeners=[])
+
+    supervise, serve.supervise = serve.supervise, be_one
+    try:
+        yield
+    finally:
+        serve.supervise = supervise
+
+
+def look(app: Any, use: str, server: Mapping[str, str]) -> dict[str, Any]:
+    """In the process of its own: the facts.
+
+    :param server: what stands in the server's section
+    """
     from gevent import monkey
 
     from pyramid_sio.interfaces import IEndpoint
@@ -70,7 +96,11 @@ def look(app: Any, use: str) -> dict[str, Any]:
         "use": use,
         "patched": monkey.is_module_patched("threading"),
         "included": endpoint is not None,
+        "workers": 1,
     }
+    member = current()
+    if member is not None:
+        facts.update(workers=int(server["workers"]), joined=member.joined)
     if endpoint is not None:
         facts["namespaces"] = sorted(str(nsp.name) for nsp in endpoint.sio)
         facts["path"] = endpoint.path
@@ -122,6 +152,7 @@ def _report_facts(facts: dict[str, Any], server_name: str, report: Report) -> No
             "use = egg:pyramid_sio",
             where=section,
         )
+    _report_workers(facts, report)
     redis = facts["redis"]
     if redis is not None and redis["error"]:
         report.wrong(
@@ -132,3 +163,19 @@ def _report_facts(facts: dict[str, Any], server_name: str, report: Report) -> No
         )
     elif redis is not None:
         report.fine("redis", "answers")
+
+
+def _report_workers(facts: dict[str, Any], report: Report) -> None:
+    number = facts["workers"]
+    if number == 1:
+        return
+    joined = facts["joined"]
+    if joined.startswith("nothing"):
+        report.wrong(
+            "workers",
+            f"{number} that know nothing of each other: an emit reaches the clients of one",
+            "sio.adapter = auto",
+            where="[app:main]",
+        )
+    else:
+        report.fine("workers", f"{number}, joined by {joined}")

@@ -114,6 +114,8 @@ class SioServer(Verbs):
 
     #: Seconds after which a client's rights are looked at again; None: never.
     reauth_interval: float | None = None
+    #: Makes what other servers are told of a connection for the admin UI; None: nothing.
+    note: Callable[[Namespace], dict[str, str]] | None = None
     #: Runs what the application wants to be called beside handlers, where it may wait.
     apart: Callable[..., Any] = staticmethod(directly)
     #: Calls a function, but not before what has been sent has been delivered.

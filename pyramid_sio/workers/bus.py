@@ -13,111 +13,31 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gevent
 import zmq.green as zmq
-from gevent.event import Event
 from gevent.monkey import get_original
 
 from pyramid_sio.engine.complaints import Complaints
+from pyramid_sio.workers.neighbours import OVERHEAD, Channel, Hear, Neighbour, Subscription
 
 logger = logging.getLogger(__name__)
 get_thread_id: Callable[[], int] = get_original("_thread", "get_ident")
 
-Hear = Callable[[bytes, bytes], Any]
-
+#: Numbers of a channel that is opened again begin so much higher: nothing is counted twice.
+LIFETIME = 1 << 32
 #: What a message is about: data on a channel; channels heard from now on, and no longer; all of
 #: them; that this has been noted; how many bytes have been received.
 DATA, HEARD, UNHEARD, ALL_HEARD, NOTED, RECEIVED = b"d", b"h", b"u", b"a", b"n", b"r"
-#: Bytes that a message costs beside its data.
-OVERHEAD = 200
 #: How often the sender of much is told what has arrived, in bytes.
 RECEIPT = 65536
 #: Milliseconds that the end waits for others to take what is left.
 LINGER = 200
 #: How long messages are handled before the loop looks at its sockets again, in seconds.
 TIME_SLICE = 0.01
-
-
-class Channel:
-    """One name and who listens to it here."""
-
-    def __init__(self) -> None:
-        self.listeners: list[Subscription] = []
-        #: Workers that have not yet noted that it is heard here.
-        self.unaware: set[str] = set()
-        self.began = Event()
-
-
-class Subscription:
-    """See ``adapters.lines.ISubscription``."""
-
-    def __init__(self, bus: LocalBus, channel: str, hear: Hear) -> None:
-        self.hear = hear
-        self.channel = channel
-        self._bus = bus
-        self.entry: Channel | None = None
-        self._began = Event()
-
-    @property
-    def active(self) -> bool:
-        return self.entry is not None and self.entry.began.is_set()
-
-    def wait(self, seconds: float) -> bool:
-        entry = self.entry
-        return entry is not None and bool(entry.began.wait(seconds))
-
-    def close(self) -> None:
-        self._bus.in_loop(self._bus.remove, self)
-
-
-class Neighbour:
-    """Another worker: what it hears, and how much is on its way to it.
-
-    :param window: bytes that may be on the way
-    """
-
-    def __init__(self, tag: str, socket: Any, window: int) -> None:
-        self.tag = tag
-        self.hears: set[str] = set()
-        #: It has told what it hears.
-        self.known = Event()
-        #: Messages that were for it, and are lost.
-        self.lost = 0
-        #: It has noted something of what we hear.
-        self.aware = False
-        #: It has missed that what we hear has changed, and must be told all of it.
-        self.stale = False
-        #: Bytes that came from it, and how many of them it knows of.
-        self.received = self.receipted = 0
-        self._socket = socket
-        self._window = window
-        self._sent = self._arrived = 0
-
-    def send(self, *parts: bytes) -> bool:
-        """Send what always fits; or else False."""
-        size = OVERHEAD + sum(map(len, parts))
-        if self._sent - self._arrived + size > self._window:
-            return False
-        self._sent += size
-        self.send_anyway(*parts)
-        return True
-
-    def send_anyway(self, *parts: bytes) -> None:
-        """Send what does not count: an answer to what counts."""
-        self._socket.send_multipart(parts, zmq.NOBLOCK, copy=True)
-
-    def arrived(self, total: int) -> None:
-        """It has received so many bytes since it is there."""
-        self._arrived = total
-
-    def close(self, linger: int = 0) -> None:
-        """:param linger: milliseconds for what it has not taken yet"""
-        self.known.set()
-        self._socket.close(linger=linger)
 
 
 class LocalBus:
@@ -130,7 +50,10 @@ class LocalBus:
 
     def __init__(self, directory: Path, tag: str, *, window: int) -> None:
         self._directory = directory
+        self.tag = tag
         self._tag = tag.encode()
+        #: Channels that have been opened.
+        self._opened = 0
         self._window = window
         self._complaints = Complaints(logger)
         self._channels: dict[str, Channel] = {}
@@ -152,6 +75,11 @@ class LocalBus:
     def lost(self) -> int:
         """Messages that did not fit into the window of one that is there."""
         return sum(neighbour.lost for neighbour in self._neighbours.values())
+
+    @property
+    def others(self) -> frozenset[str]:
+        """Tags of those who are there."""
+        return frozenset(self._neighbours)
 
     # Beginning and end; see ``engine.services``.
 
@@ -234,18 +162,23 @@ class LocalBus:
     # The same, in the loop.
 
     def _publish(self, channel: str, data: bytes) -> None:
-        name = channel.encode()
+        own = self._channels.get(channel)
+        number = 0
+        if own is not None:
+            number = own.count = own.count + 1
+        parts = (self._tag, DATA, channel.encode(), str(number).encode(), data)
         for neighbour in self._neighbours.values():
-            if channel in neighbour.hears and not neighbour.send(self._tag, DATA, name, data):
+            if channel in neighbour.hears and not neighbour.send(*parts):
                 neighbour.lost += 1
                 self._complaints.add("a worker does not keep up", neighbour.tag, "message lost")
 
     def _add(self, subscription: Subscription) -> None:
         channel = self._channels.get(subscription.channel)
         if channel is None:
-            channel = self._channels[subscription.channel] = Channel()
+            self._opened += 1
+            channel = self._channels[subscription.channel] = Channel(self._opened * LIFETIME)
             channel.unaware = set(self._neighbours)
-            self._tell(HEARD, subscription.channel)
+            self._tell(HEARD, subscription.channel, str(channel.count))
         channel.listeners.append(subscription)
         subscription.entry = channel
         if not channel.unaware:
@@ -261,13 +194,15 @@ class LocalBus:
             del self._channels[subscription.channel]
             self._tell(UNHEARD, subscription.channel)
 
-    def _tell(self, kind: bytes, channel: str) -> None:
+    def _tell(self, kind: bytes, *words: str) -> None:
+        parts = (self._tag, kind, *(word.encode() for word in words))
         for neighbour in self._neighbours.values():
-            if neighbour.stale or not neighbour.send(self._tag, kind, channel.encode()):
+            if neighbour.stale or not neighbour.send(*parts):
                 neighbour.stale = True
 
     def _tell_all(self, neighbour: Neighbour) -> None:
-        names = json.dumps(list(self._channels)).encode()
+        counts = {name: channel.count for name, channel in self._channels.items()}
+        names = json.dumps(counts).encode()
         neighbour.stale = not neighbour.send(self._tag, ALL_HEARD, names)
         for channel in self._channels.values():
             channel.unaware.add(neighbour.tag)
@@ -310,45 +245,58 @@ class LocalBus:
             self._note(neighbour, json.loads(parts[0]))
             return
         if kind == DATA:
-            name, data = parts
+            name, number, data = parts
             channel = self._channels.get(name.decode())
-            for subscription in tuple(channel.listeners) if channel is not None else ():
-                self._hear(subscription, name, data)
+            if channel is not None:
+                self._hear(channel, (neighbour.tag, int(number)), name, data)
         else:
-            self._learn(neighbour, kind, parts[0])
+            self._learn(neighbour, kind, *parts)
         neighbour.received += size
         if neighbour.received - neighbour.receipted >= min(RECEIPT, self._window // 4):
             neighbour.receipted = neighbour.received
             neighbour.send_anyway(self._tag, RECEIVED, str(neighbour.received).encode())
 
-    def _hear(self, subscription: Subscription, name: bytes, data: bytes) -> None:
-        try:
-            subscription.hear(name, data)
-        except Exception:
-            logger.exception("what a worker said could not be handled")
+    def _hear(self, channel: Channel, source: tuple[str, int], name: bytes, data: bytes) -> None:
+        channel.advance(*source)
+        channel.current = source
+        for subscription in tuple(channel.listeners):
+            try:
+                subscription.hear(name, data)
+            except Exception:
+                logger.exception("what a worker said could not be handled")
+        channel.current = None
 
-    def _learn(self, neighbour: Neighbour, kind: bytes, names: bytes) -> None:
+    def _learn(self, neighbour: Neighbour, kind: bytes, *parts: bytes) -> None:
         """It hears other channels than before."""
+        if kind == UNHEARD:
+            neighbour.hears.discard(parts[0].decode())
+            return
+        counts: dict[str, int]
         if kind == ALL_HEARD:
-            noted: Iterable[str] = json.loads(names)
-            neighbour.hears = set(noted)
+            counts = json.loads(parts[0])
+            neighbour.hears = set(counts)
             neighbour.known.set()
             if not neighbour.aware:
                 # It may have missed what we have said: then it did not know us yet.
                 neighbour.aware = True
                 self._tell_all(neighbour)
-        elif kind == HEARD:
-            noted = [names.decode()]
-            neighbour.hears.update(noted)
         else:
-            neighbour.hears.discard(names.decode())
-            return
-        neighbour.send_anyway(self._tag, NOTED, json.dumps(list(noted)).encode())
-
-    def _note(self, neighbour: Neighbour, names: list[str]) -> None:
-        """It knows that we hear these."""
-        neighbour.aware = True
-        for name in names:
+            counts = {parts[0].decode(): int(parts[1])}
+            neighbour.hears.update(counts)
+        # What they publish from now on comes behind this; and what we do, behind the answer.
+        ours = {}
+        for name, count in counts.items():
             channel = self._channels.get(name)
             if channel is not None:
+                channel.learn(neighbour.tag, count)
+            ours[name] = 0 if channel is None else channel.count
+        neighbour.send_anyway(self._tag, NOTED, json.dumps(ours).encode())
+
+    def _note(self, neighbour: Neighbour, counts: dict[str, int]) -> None:
+        """It knows that we hear these; and what it has published there last."""
+        neighbour.aware = True
+        for name, count in counts.items():
+            channel = self._channels.get(name)
+            if channel is not None:
+                channel.learn(neighbour.tag, count)
                 self._noted(channel, neighbour.tag)

@@ -25,6 +25,7 @@ from typing import Any, Protocol
 import gevent
 from gevent import socket as gevent_socket
 from gevent.lock import RLock
+from gevent.select import select
 
 from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.workers.member import Member, tag_of
@@ -106,7 +107,9 @@ class Handover:
         self._busy: dict[str, float] = {}
         self._complaints = Complaints(logging.getLogger(__name__))
         self._listener: Any = None
-        self._greenlets: list[Any] = []
+        self._acceptor: Any = None
+        #: Take what comes from one other worker each.
+        self._takers: list[Any] = []
         #: Gets the requests that are for no session of ours, because this worker is to end.
         self.successor: str | None = None
 
@@ -116,23 +119,41 @@ class Handover:
     def start(self) -> None:
         """Take connections from now on."""
         self._listener = gevent_socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(self._member.directory / self._member.tag))
+        self._listener.bind(str(self._path(self._member.tag)))
         self._listener.listen(BACKLOG)
-        self._greenlets.append(gevent.spawn(self._accept))
-        self._member.watch(self._forget)
+        self._acceptor = gevent.spawn(self._accept)
 
     def close(self) -> None:
         """Take no more, and give none away."""
-        self._listener.close()
-        gevent.killall(self._greenlets, block=False)
-        self._forget(frozenset())
+        if self._listener is not None:
+            self._listener.close()
+        gevent.killall([one for one in (self._acceptor, *self._takers) if one], block=False)
+        self.keep(frozenset())
 
-    def _forget(self, others: frozenset[str]) -> None:
-        """Only these workers are left."""
-        for tag in set(self._channels) - others:
+    def shut_door(self) -> None:
+        """Whoever has no channel to this worker gets none any more."""
+        self._path(self._member.tag).unlink(missing_ok=True)
+
+    def wait_forgotten(self, seconds: float) -> None:
+        """Take what the others still give, until all of them have closed their channels."""
+        deadline = time.monotonic() + seconds
+        while self._waits() and time.monotonic() < deadline:
+            gevent.sleep(0.01)
+
+    def _waits(self) -> bool:
+        """Is there a channel, or one that is not accepted yet?"""
+        self._takers = [taker for taker in self._takers if not taker.dead]
+        return bool(self._takers or select([self._listener], [], [], 0)[0])
+
+    def keep(self, tags: frozenset[str]) -> None:
+        """Only these workers take connections."""
+        for tag in set(self._channels) - tags:
             self._channels.pop(tag).close()
-        for tag in set(self._busy) - others:
+        for tag in set(self._busy) - tags:
             del self._busy[tag]
+
+    def _path(self, tag: str) -> Path:
+        return self._member.directory / tag
 
     # Giving.
 
@@ -164,7 +185,7 @@ class Handover:
         channel = self._channels.get(tag)
         if channel is None:
             try:
-                channel = self._channels[tag] = Channel(self._member.directory / tag)
+                channel = self._channels[tag] = Channel(self._path(tag))
             except OSError:
                 return None
         return channel
@@ -204,8 +225,8 @@ class Handover:
         with contextlib.suppress(OSError):
             while True:
                 sock, _ = self._listener.accept()
-                self._greenlets = [one for one in self._greenlets if not one.dead]
-                self._greenlets.append(gevent.spawn(self._take_all, sock))
+                self._takers = [taker for taker in self._takers if not taker.dead]
+                self._takers.append(gevent.spawn(self._take_all, sock))
 
     def _take_all(self, channel: Any) -> None:
         """Take what one other worker gives, until it ends."""

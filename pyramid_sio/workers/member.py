@@ -35,6 +35,7 @@ class Member:
     :param directory: where all workers have their sockets
     :param control: the connection to the supervisor
     :param listeners: the sockets that listen, one for each slot; some may be the same
+    :param beat: seconds between two signs of life; 0: none are wanted
     """
 
     def __init__(
@@ -45,16 +46,28 @@ class Member:
         directory: Path,
         control: socket.socket,
         listeners: list[socket.socket],
+        beat: float = 0.0,
     ) -> None:
         self.slot = slot
         self.tag = tag
         self.directory = directory
         self.control = control
         self.listeners = listeners
+        self.beat = beat
         #: Tags of the others that are there.
         self.others: frozenset[str] = frozenset()
         #: What this process says to the others, if it has no Redis for that: a ``LocalBus``.
         self.bus: Any = None
+        #: What joins this worker to the others, for people.
+        self.joined = ""
+        #: Those that serve, by tag, and the slot of each.
+        self.serving: dict[str, int] = {}
+        #: Say whether there is something here that clients who are told to go may come for.
+        self.owes: list[Callable[[], bool]] = []
+        #: What this process tells the others, by topic; see ``workers.asking``.
+        self.answers: dict[str, Callable[[], bytes]] = {}
+        #: Asks them: an ``Asking``, once this worker serves.
+        self.asking: Any = None
         self._watchers: list[Callable[[frozenset[str]], None]] = []
 
     def __repr__(self) -> str:

@@ -21,61 +21,27 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-from pyramid_sio.workers.member import Lines, Member, encode, tags
+from pyramid_sio.workers.children import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    Child,
+    Slot,
+    how_it_ended,
+    watch_files,
+)
+from pyramid_sio.workers.member import Member, tags
+from pyramid_sio.workers.watchdog import Watchdog, is_silent
 
 logger = logging.getLogger(__name__)
 
-#: Seconds until a worker that died at once is replaced: doubled each time, up to the last.
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 #: A worker that served for so many seconds is no failure; its successor starts at once.
 GOOD_LIFE = 10.0
 #: Seconds that a worker may take longer to end than it says, before it is killed.
 GRACE = 5.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
-
-
-class Child:
-    """One worker, seen from here."""
-
-    def __init__(self, pid: int, slot: int, tag: str, control: socket.socket) -> None:
-        self.pid = pid
-        self.slot = slot
-        self.tag = tag
-        self.control = control
-        self.lines = Lines()
-        self.started = time.monotonic()
-        #: It can be spoken to by others.
-        self.present = False
-        #: It serves.
-        self.ready = False
-        #: It has a successor, or all are to end.
-        self.leaving = False
-        #: When it is killed, if it has not ended by then.
-        self.kill_at: float | None = None
-
-    def __repr__(self) -> str:
-        return f"worker {self.slot + 1} (pid {self.pid})"
-
-    def tell(self, **news: Any) -> None:
-        """Say something to it; it may be gone."""
-        with contextlib.suppress(OSError):
-            self.control.send(encode(news))
-
-
-class Slot:
-    """The place of one worker: who serves in it, and who is to."""
-
-    def __init__(self) -> None:
-        self.child: Child | None = None
-        #: Starts to take the place of ``child``.
-        self.successor: Child | None = None
-        self.start_at = 0.0
-        #: Seconds to wait before the next start, if the worker ends too soon again.
-        self.pause = FIRST_PAUSE
 
 
 class Supervisor:
@@ -84,7 +50,8 @@ class Supervisor:
     :param listeners: one for each worker
     :param shutdown_timeout: seconds that a worker may take to end
     :param reload_spread: seconds over which clients of an old worker are told to come back
-    :param announcement: what is printed once all workers serve
+    :param worker_timeout: seconds without a sign of life after which a worker is replaced; 0: none
+    :param announcement: what is printed once all workers serve; is given what joins them
     """
 
     def __init__(
@@ -93,12 +60,14 @@ class Supervisor:
         *,
         shutdown_timeout: float,
         reload_spread: float,
-        announcement: str,
+        worker_timeout: float,
+        announcement: Callable[[str], str],
     ) -> None:
         self._listeners = listeners
         self._shutdown_timeout = shutdown_timeout
         self._reload_spread = reload_spread
         self._announcement = announcement
+        self._watchdog = Watchdog(worker_timeout)
         self._slots = [Slot() for _ in listeners]
         self._children: dict[int, Child] = {}
         self._tags = tags()
@@ -137,6 +106,8 @@ class Supervisor:
                     return member
                 self._wait()
                 self._reap()
+                if self._watchdog.look(self._children.values()):
+                    self._tell_members()
                 self._kill_late()
         except BaseException:
             self._kill_all()
@@ -185,6 +156,7 @@ class Supervisor:
                 directory=self._directory,
                 control=theirs,
                 listeners=self._listeners,
+                beat=self._watchdog.interval,
             )
         theirs.close()
         ours.setblocking(False)
@@ -211,6 +183,8 @@ class Supervisor:
         moments = [child.kill_at for child in self._children.values() if child.kill_at is not None]
         if not self._stopping:
             moments += [slot.start_at for slot in self._slots if slot.child is None]
+        if self._watchdog.due is not None:
+            moments.append(self._watchdog.due)
         return max(min(moments) - now, 0.0) if moments else None
 
     def _hear_signals(self) -> None:
@@ -228,16 +202,23 @@ class Supervisor:
         if not data:
             self._selector.unregister(child.control)
         for news in child.lines.feed(data):
+            child.has_beaten = True
             if news.get("present"):
                 child.present = True
                 self._tell_members()
+            if news.get("gone"):
+                child.gone = True
+                self._tell_members()
             if news.get("ready"):
-                self._welcome(child)
+                self._welcome(child, str(news.get("joined", "")))
             if "files" in news:
-                _watch_files(news["files"])
+                watch_files(news["files"])
 
-    def _welcome(self, child: Child) -> None:
-        """A worker serves now."""
+    def _welcome(self, child: Child, joined: str) -> None:
+        """A worker serves now.
+
+        :param joined: what joins it to the others, as it says
+        """
         child.ready = True
         successors = [slot.successor for slot in self._slots if slot.successor is not None]
         if not self._to_reload and all(successor.ready for successor in successors):
@@ -250,7 +231,7 @@ class Supervisor:
         self._tell_members()
         if not self._serves and all(slot.child and slot.child.ready for slot in self._slots):
             self._serves = True
-            print(self._announcement, flush=True)
+            print(self._announcement(joined), flush=True)
 
     def _tell_members(self) -> None:
         """Tell all workers who is there, and whose listener has nobody to look after it."""
@@ -259,11 +240,16 @@ class Supervisor:
         orphans = [
             number
             for number, slot in enumerate(self._slots)
-            if self._serves and not (slot.child and slot.child.ready)
+            if self._serves and not (slot.child and slot.child.ready and not is_silent(slot.child))
         ]
+        news = {
+            "members": [child.tag for child in present],
+            "doors": [child.tag for child in present if not child.gone],
+            "serving": {child.tag: child.slot for child in settled if child and child.ready},
+        }
         for child in present:
             mine = orphans if child in settled and child.ready else []
-            child.tell(members=[other.tag for other in present], listen=mine)
+            child.tell(**news, listen=mine)
 
     # Ending.
 
@@ -331,7 +317,7 @@ class Supervisor:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(child.control)
             child.control.close()
-            for kind in ("", ".bus"):
+            for kind in ("", ".bus", ".ask"):
                 (self._directory / f"{child.tag}{kind}").unlink(missing_ok=True)
             self._mourn(child, status)
         if ended and not self._stopping:
@@ -350,7 +336,7 @@ class Supervisor:
         if slot.successor is child:
             slot.successor = None
             if not child.leaving:
-                logger.error("reload: %r %s; the old workers stay", child, _how(status))
+                logger.error("reload: %r %s; the old workers stay", child, how_it_ended(status))
                 self._end_successors()
             return
         if slot.child is not child:
@@ -359,7 +345,9 @@ class Supervisor:
         if self._stopping:
             return
         if not self._serves and not child.ready:
-            logger.error("%r %s before it served; so the others end too", child, _how(status))
+            logger.error(
+                "%r %s before it served; so the others end too", child, how_it_ended(status)
+            )
             self._status = status if status > 0 else 1
             self._stop()
             return
@@ -376,23 +364,6 @@ class Supervisor:
         logger.error(
             "%r %s; its clients connect anew, another worker starts %s",
             child,
-            _how(status),
+            how_it_ended(status),
             f"in {pause:g} s" if pause else "now",
         )
-
-
-def _how(status: int) -> str:
-    """How a process ended."""
-    if status < 0:
-        try:
-            return f"was ended by {signal.Signals(-status).name}"
-        except ValueError:
-            return f"was ended by signal {-status}"
-    return f"ended with status {status}"
-
-
-def _watch_files(files: list[str]) -> None:
-    """Under ``pserve --reload``: the files of the application, which only workers have loaded."""
-    hupper = sys.modules.get("hupper")
-    if hupper is not None and hupper.is_active():
-        hupper.get_reloader().watch_files(files)

@@ -12,14 +12,18 @@ import gevent
 from gevent import socket as gevent_socket
 from gevent.event import Event
 
+from pyramid_sio.workers.asking import Asking
 from pyramid_sio.workers.handover import Handover
 from pyramid_sio.workers.member import Lines, Member
+from pyramid_sio.workers.watchdog import dump_when_told
 
 if TYPE_CHECKING:
     from pyramid_sio.http.server import HttpServer
 
 #: Seconds that the others may take to say what they hear, before this worker serves anyway.
 SETTLING = 2.0
+#: Seconds that the others may take to pass on nothing more to one that ends.
+FORGETTING = 2.0
 #: Seconds between two looks for files that have been loaded, for ``pserve --reload``.
 FILES_INTERVAL = 1.0
 
@@ -30,25 +34,31 @@ def run(server: HttpServer, member: Member) -> None:
     server.handover = handover
     server.owns_address = False
     ears = Ears(server, member)
+    asking = member.asking = Asking(member)
     welcome = Event()
     greenlets = [gevent.spawn(_obey, server, member, handover, ears, welcome)]
+    if member.beat:
+        dump_when_told()
+        greenlets.append(gevent.spawn(_beat, member))
     if _is_watched():
         greenlets.append(gevent.spawn(_tell_files, member))
 
     def prepare() -> None:
         # Nobody may have a session here before all others can reach it.
         handover.start()
+        asking.start()
         member.tell(present=True)
         welcome.wait(SETTLING)
         if member.bus is not None:
             member.bus.wait_settled(SETTLING)
-        member.tell(ready=True)
+        member.tell(ready=True, joined=member.joined or "nothing")
 
     try:
         server.serve_until_stopped(prepare)
     finally:
         ears.close()
         handover.close()
+        asking.close()
         gevent.killall(greenlets)
 
 
@@ -63,17 +73,39 @@ def _obey(
         for order in lines.feed(data):
             if "members" in order:
                 member.set_members(order["members"])
+                member.serving = order["serving"]
+                handover.keep(frozenset(order["doors"]))
                 ears.set(order["listen"])
                 welcome.set()
             if "retire" in order:
                 handover.successor = order["successor"]
                 ears.close()
-                server.retire(order["retire"])
+                server.close()
+                gevent.spawn(_retire, server, member, handover, order["retire"])
             if "stop" in order:
                 ears.close()
                 server.finish()
     ears.close()
     server.finish()
+
+
+def _retire(server: HttpServer, member: Member, handover: Handover, seconds: float) -> None:
+    """Send all clients to the successor, then end. Nobody is left without an answer.
+
+    :param seconds: over which clients are told to go
+    """
+    server.dismiss(seconds, owes=lambda: any(owes() for owes in member.owes))
+    handover.shut_door()
+    member.tell(gone=True)
+    handover.wait_forgotten(FORGETTING)
+    server.finish()
+
+
+def _beat(member: Member) -> None:
+    """Tell the supervisor that greenlets run here; see ``workers.watchdog``."""
+    while True:
+        member.tell(alive=True)
+        gevent.sleep(member.beat)
 
 
 class Ears:

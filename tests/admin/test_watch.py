@@ -86,7 +86,7 @@ def test_everybody_gone_leaves_nothing_behind() -> None:
     admin.lose()
     admin.run()
     assert not watching.watch._watched
-    assert not watching.watch._admins
+    assert not watching.watch.audience.here
 
 
 def test_leaving_a_room_it_is_not_in_is_not_told() -> None:

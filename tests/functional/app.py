@@ -6,8 +6,11 @@ gives in ``auth``; ``/journal/{key}`` waits until there is enough of it.
 
 from __future__ import annotations
 
+import json
 import logging
+import time
 from collections import defaultdict
+from pathlib import Path
 from threading import Condition, Event
 from typing import Any
 
@@ -18,6 +21,7 @@ from pyramid.response import Response
 
 from pyramid_sio import AckTimeout, ConnectRefused, DisconnectReason, Namespace, on, sio_namespace
 from pyramid_sio.sockets.broadcast import Words
+from pyramid_sio.workers.member import current
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +48,37 @@ class Journal:
             return list(self._entries[key])
 
 
-journal = Journal()
+class SharedJournal:
+    """The same for several workers: each adds to one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def add(self, key: str, *entry: Any) -> None:
+        with self._path.open("a") as file:
+            # In one piece, or lines of several would mix.
+            file.write(json.dumps([key, *entry]) + "\n")
+
+    def wait(self, key: str, count: int) -> list[Any]:
+        """See :class:`Journal`."""
+        deadline = time.monotonic() + PATIENCE
+        while len(found := self._find(key)) < count and time.monotonic() < deadline:
+            gevent.sleep(0.01)
+        return found
+
+    def _find(self, key: str) -> list[Any]:
+        if not self._path.exists():
+            return []
+        entries = map(json.loads, self._path.read_text().splitlines())
+        return [entry for name, *entry in entries if name == key]
+
+
+def new_journal() -> Journal | SharedJournal:
+    member = current()
+    return Journal() if member is None else SharedJournal(member.directory / "journal")
+
+
+journal = new_journal()
 gates: dict[str, Event] = defaultdict(Event)
 
 

@@ -22,13 +22,15 @@ from tests.functional.certificate import Certificate
 from tests.functional.conftest import APP
 from tests.functional.raw import frame, read_frame, read_head, upgrade_request
 from tests.functional.wire import ask
-from tests.support import PATIENCE, Node, Program, Server, wait_until
-
-WORKERS = {"workers": 2, "reload_spread": 1}
-
-
-def children_of(pid: int) -> set[int]:
-    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+from tests.functional.workers import (
+    WORKERS,
+    Crowd,
+    NewCrowd,
+    children_of,
+    is_alive,
+    wait_gone,
+)
+from tests.support import PATIENCE, Node, Server, wait_until
 
 
 def tag_of(sid: str) -> str:
@@ -92,39 +94,20 @@ def server(serve_shared: Callable[..., Server]) -> Server:
     return started
 
 
-class Crowd:
-    """``tests/js/workers.js``: clients by their number and kind."""
-
-    def __init__(self, node: Node, server: Server, *counts: int) -> None:
-        self.total = sum(counts)
-        self._program: Program = node.start("workers.js", server.url, *counts)
-        self.start = self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self._program.expect("{", patience=4 * PATIENCE))
-        assert "error" not in answer, answer
-        return answer
-
-    def ask(self, command: str) -> dict[str, Any]:
-        self._program.write(command)
-        return self._answer()
-
-
 @pytest.fixture
-def new_crowd(node: Node) -> Callable[..., Crowd]:
-    return lambda server, *counts: Crowd(node, server, *counts)
+def new_crowd(node: Node) -> NewCrowd:
+    """``new_crowd(server, polling, websocket, upgrading)``: so many clients of each kind."""
+    return lambda server, *counts: Crowd(node, "workers.js", server, *counts)
 
 
 class TestServing:
     def test_says_how_many(self, server: Server) -> None:
         line = next(line for line in server.output.splitlines() if line.startswith("Serving on "))
         assert line.startswith(f"Serving on {server.url} (polling and WebSocket, gevent ")
-        assert line.endswith(", 2 workers)")
+        assert line.endswith(", 2 workers joined by ZeroMQ)")
         assert "rooms shared among workers" in server.output
 
-    def test_clients_of_all_kinds_lose_nothing(
-        self, server: Server, new_crowd: Callable[..., Crowd]
-    ) -> None:
+    def test_clients_of_all_kinds_lose_nothing(self, server: Server, new_crowd: NewCrowd) -> None:
         crowd = new_crowd(server, 20, 20, 20)
         assert crowd.start["connected"] == crowd.total
         assert crowd.ask("echo 10")["answers"] == 10 * crowd.total
@@ -243,9 +226,7 @@ class TestTls:
 
 
 class TestFaults:
-    def test_a_worker_that_is_killed_under_load(
-        self, serve: Serve, new_crowd: Callable[..., Crowd]
-    ) -> None:
+    def test_a_worker_that_is_killed_under_load(self, serve: Serve, new_crowd: NewCrowd) -> None:
         server = serve(APP, server=WORKERS)
         server.expect("Serving on")
         crowd = new_crowd(server, 10, 10)
@@ -316,11 +297,11 @@ class TestFaults:
         server.expect("Serving on")
         workers = children_of(server.pid)
         server.signal(signal.SIGKILL)
-        wait_until(lambda: not any(is_alive(pid) for pid in workers), what="the workers to end")
+        wait_gone(workers)
 
 
 class TestEnd:
-    def test_all_say_goodbye(self, serve: Serve, new_crowd: Callable[..., Crowd]) -> None:
+    def test_all_say_goodbye(self, serve: Serve, new_crowd: NewCrowd) -> None:
         server = serve(APP, server=WORKERS)
         server.expect("Serving on")
         workers = children_of(server.pid)
@@ -342,7 +323,7 @@ class TestEnd:
         wait_until(lambda: refuses(server), what="it to listen no more")
         server.signal(signal.SIGTERM)
         assert server.wait() == 1
-        wait_until(lambda: not any(is_alive(pid) for pid in workers), what="the workers to end")
+        wait_gone(workers)
 
     def test_a_worker_told_to_end_is_replaced(self, serve: Serve) -> None:
         server = serve(APP, server=WORKERS)
@@ -366,9 +347,7 @@ class TestReload:
             server.expect("Serving on")
             yield server
 
-    def test_new_workers_first(
-        self, reloaded: Server, ini: Path, new_crowd: Callable[..., Crowd]
-    ) -> None:
+    def test_new_workers_first(self, reloaded: Server, ini: Path, new_crowd: NewCrowd) -> None:
         old = children_of(reloaded.pid)
         crowd = new_crowd(reloaded, 10, 10)
         assert crowd.start["connected"] == crowd.total
@@ -379,13 +358,15 @@ class TestReload:
 
         reloaded.signal(signal.SIGHUP)
 
-        wait_until(lambda: not old & children_of(reloaded.pid), what="the old ones to end")
+        wait_gone(old)
         crowd.ask("rest")
         status = crowd.ask("status")
         assert status["connected"] == crowd.total
         assert status["disconnected"] == crowd.total
         # Once each: nobody was sent from one old worker to the other.
         assert status["connects"] == 2 * crowd.total
+        # No request was refused, and none without an answer.
+        assert (status["reasons"], status["errors"]) == ({"transport close": crowd.total}, {})
         assert ask(reloaded, query="EIO=4&transport=polling").text.count("26000") == 1
         crowd.ask("echo 3")
         assert crowd.ask("tell 5")["complete"] == crowd.total
@@ -401,7 +382,7 @@ class TestReload:
         assert children_of(reloaded.pid) == old
         ini.write_text(good)
         reloaded.signal(signal.SIGHUP)
-        wait_until(lambda: not old & children_of(reloaded.pid), what="the old ones to end")
+        wait_gone(old)
 
     def test_of_files_that_only_workers_have_loaded(self, tmp_path: Path) -> None:
         module = tmp_path / "reloaded_app.py"
@@ -442,9 +423,8 @@ class TestRefusals:
         assert "sio.ping_interval = 'soon'" in output
         assert "before it served; so the others end too" in output
 
-    def test_recovery_in_one_process_of_several(self, tmp_path: Path) -> None:
-        output = self.refused(tmp_path, settings={"sio.recovery": "true"})
-        assert "a client may come back to another; it needs sio.adapter = redis-streams" in output
+    def test_a_timeout_that_is_none(self, tmp_path: Path) -> None:
+        assert "worker_timeout = -1" in self.refused(tmp_path, worker_timeout=-1)
 
     def test_a_port_in_use(self, server: Server, tmp_path: Path) -> None:
         assert "Address already in use" in self.refused(tmp_path, port=server.port)
@@ -452,13 +432,6 @@ class TestRefusals:
     def test_too_late_to_fork(self, tmp_path: Path) -> None:
         output = self.refused(tmp_path, use="call:tests.functional.early:server_factory")
         assert "tests.functional.early has imported pyramid.threadlocal" in output
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
-    except FileNotFoundError:
-        return False
 
 
 def refuses(server: Server) -> bool:

@@ -239,9 +239,19 @@ def test_sound_ini_file(
     assert (status, "uses threads, which need none" in text) == (0, True)
 
 
+def test_workers(server: Server, ini: Callable[..., Path], doctor: Doctor) -> None:
+    path = ini(server="egg:pyramid_sio\nworkers = 3")
+    status, text = doctor(server.url, "--ini", path)
+    assert (status, "ok    workers: 3, joined by ZeroMQ" in text) == (0, True), text
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (
+            {"server": "egg:pyramid_sio\nworkers = 2", "settings": "sio.adapter = memory"},
+            "WRONG workers: 2 that know nothing of each other",
+        ),
         (
             {"server": "call:tests.scripts.test_doctor:unpatching_factory"},
             "leaves the standard library unpatched",
