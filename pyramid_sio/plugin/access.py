@@ -30,8 +30,8 @@ ACCESS: tuple[Setting, ...] = (
         "ticket_secret",
         str,
         "",
-        "What tickets are signed with; empty: made up at the start. Several processes need the "
-        "same.",
+        "What tickets are signed with; empty: made up at the start. Servers that share a Redis "
+        "need the same.",
     ),
     Setting(
         "reauth_interval",

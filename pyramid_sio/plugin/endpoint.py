@@ -20,7 +20,7 @@ from pyramid_sio.engine.legacy import LegacySessions
 from pyramid_sio.engine.loopthread import lacks_patches
 from pyramid_sio.engine.policy import PolicyServer
 from pyramid_sio.engine.server import EngineServer, EngineSettings
-from pyramid_sio.errors import ConnectRefused
+from pyramid_sio.errors import AdapterError, ConnectRefused
 from pyramid_sio.events import SioNamespaceCreated
 from pyramid_sio.interfaces import IEndpoint
 from pyramid_sio.plugin.admin import set_up_admin
@@ -36,7 +36,7 @@ from pyramid_sio.plugin.redis import find_feeds, find_link
 from pyramid_sio.plugin.rooms import find_rooms
 from pyramid_sio.plugin.settings import parse_settings
 from pyramid_sio.plugin.threads import Threads
-from pyramid_sio.plugin.tickets import Tickets
+from pyramid_sio.plugin.tickets import find_tickets
 from pyramid_sio.sockets.limits import Limits
 from pyramid_sio.sockets.server import SioServer
 from pyramid_sio.workers.member import own_tag
@@ -83,6 +83,8 @@ class Endpoint:
         )
         #: The way to other processes; None: there are none.
         self.link = find_link(values, registry, self._in_loop)
+        #: Tickets that clients must bring; None: they need none.
+        self.tickets = find_tickets(values, self.link)
         complaints = Complaints(logging.getLogger("pyramid_sio.adapters"))
         rooms = find_rooms(values, parser.encoder, link=self.link, complaints=complaints)
         self._rooms = rooms.description
@@ -147,17 +149,19 @@ class Endpoint:
             aslist(settings.get("pyramid.csrf_trusted_origins", ())),
             hint=lambda request: self.proxies.ignored(request.environ),
         )
-        #: Tickets that clients must bring; None: they need none.
-        self.tickets: Tickets | None = None
-        if values["require_ticket"]:
-            self.tickets = Tickets(values["ticket_secret"], values["ticket_lifetime"])
 
     def _use_ticket(self, socket: Namespace) -> None:
         """:raises ConnectRefused: tickets are wanted, and the client's is no good"""
         if self.tickets is None or self._is_console(socket):
             return
         ticket = (socket.auth or {}).get(TICKET)
-        problem = self.tickets.check(socket.request, ticket, socket.socket.id)
+        try:
+            problem = self.tickets.check(socket.request, ticket, socket.socket.id)
+        except AdapterError as exc:
+            socket.complain("a ticket cannot be checked", exc)
+            # Clients that are refused give up, and those whose connection ends try again.
+            socket.disconnect(close=True)
+            raise ConnectRefused("tickets cannot be checked now") from exc
         if problem is not None:
             socket.complain("ticket refused", problem)
             raise ConnectRefused(f"a ticket is needed: {problem}")
@@ -216,11 +220,18 @@ class Endpoint:
         if self.admin is not None:
             self.admin.listen()
         settings = self.engine.settings
+        names = sorted(nsp.name for nsp in self.sio)
+        if not names:
+            logger.warning(
+                "no namespace is declared for %s, so nobody can connect there: is a config.scan() "
+                "missing, or a config.add_sio_namespace(...)?",
+                self.path,
+            )
         logger.info(
             "Socket.IO at %s: %s; namespaces: %s; rooms %s; JavaScript client %s",
             self.path,
             " and ".join(settings.transports),
-            ", ".join(sorted(nsp.name for nsp in self.sio)) or "none declared",
+            ", ".join(names) or "none declared",
             self._rooms,
             (client_version() or "missing") if self.serve_client else "not served",
         )

@@ -97,6 +97,7 @@ class TestAnnouncement:
         assert ": polling;" in line
         assert "none declared" in line
         assert "not served" in line
+        assert "is a config.scan() missing" in caplog.text
 
 
 class TestRequestSio:

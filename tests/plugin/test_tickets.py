@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 from pyramid.config import Configurator
+from pyramid.exceptions import ConfigurationError
 from pyramid.response import Response
 from pyramid.session import SignedCookieSessionFactory
 
+from pyramid_sio.errors import AdapterError
 from pyramid_sio.plugin.tickets import LONGEST, Tickets
 from pyramid_sio.sockets.namespace import Namespace
 from tests.fakes import FakeClock
 from tests.plugin.conftest import Client, NewSite, Site
+from tests.support import free_port
 
 
 class Session:
@@ -39,7 +42,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def tickets(clock: FakeClock) -> Tickets:
-    return Tickets("secret", 60, clock)
+    return Tickets(b"secret", 60, clock=clock)
 
 
 class TestTickets:
@@ -65,8 +68,8 @@ class TestTickets:
         ticket = tickets.issue(session)
         wrong = "it is of another session"
         assert tickets.check(other, ticket, "a") == wrong
-        assert Tickets("", 60, clock).check(session, ticket, "a") == wrong
-        assert Tickets("secret", 60, clock).check(session, ticket, "a") is None
+        assert Tickets(b"", 60, clock=clock).check(session, ticket, "a") == wrong
+        assert Tickets(b"secret", 60, clock=clock).check(session, ticket, "a") is None
 
     @pytest.mark.parametrize("end", ["", "0", "x"])
     def test_cannot_be_changed(self, tickets: Tickets, end: str) -> None:
@@ -97,6 +100,81 @@ class TestTickets:
         clock.advance(61)
         tickets.check(session, tickets.issue(session), "a")
         assert len(tickets) == 1
+
+
+class Others:
+    """Stands in for the other processes: what they answer when they are asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answer: bool | AdapterError = True
+
+    def claim(self, name: str) -> bool:
+        self.asked.append(name)
+        if isinstance(self.answer, AdapterError):
+            raise self.answer
+        return self.answer
+
+
+class TestOthers:
+    @pytest.fixture
+    def others(self) -> Others:
+        return Others()
+
+    @pytest.fixture
+    def tickets(self, clock: FakeClock, others: Others) -> Tickets:
+        return Tickets(b"secret", 60, claims=others, clock=clock)
+
+    def test_are_asked_once(self, tickets: Tickets, others: Others) -> None:
+        session: Any = Session()
+        ticket = tickets.issue(session)
+        assert [tickets.check(session, ticket, "a") for _ in range(2)] == [None, None]
+        assert tickets.check(session, ticket, "b") == "it has been used"
+        assert others.asked == [ticket.rpartition(".")[0]]
+
+    def test_are_not_asked_for_what_is_no_ticket(self, tickets: Tickets, others: Others) -> None:
+        tickets.check(Session(), "1.2.3", "a")  # type: ignore[arg-type]
+        assert others.asked == []
+
+    def test_have_seen_it(self, tickets: Tickets, others: Others) -> None:
+        session: Any = Session()
+        ticket = tickets.issue(session)
+        others.answer = False
+        used = "it has been used"
+        assert [tickets.check(session, ticket, who) for who in "aab"] == [used] * 3
+        assert len(others.asked) == 1
+
+    def test_are_out_of_reach(self, tickets: Tickets, others: Others) -> None:
+        session: Any = Session()
+        ticket = tickets.issue(session)
+        others.answer = AdapterError("gone")
+        with pytest.raises(AdapterError):
+            tickets.check(session, ticket, "a")
+        others.answer = True
+        assert tickets.check(session, ticket, "b") is None
+
+    def test_a_second_one_does_not_get_in_meanwhile(
+        self, tickets: Tickets, others: Others, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        session: Any = Session()
+        ticket = tickets.issue(session)
+        meanwhile: list[str | None] = []
+
+        def claim(name: str) -> bool:
+            meanwhile.append(tickets.check(session, ticket, "b"))
+            return True
+
+        monkeypatch.setattr(others, "claim", claim)
+        assert tickets.check(session, ticket, "a") is None
+        assert meanwhile == ["it has been used"]
+
+
+def test_servers_that_share_a_redis_need_a_secret(new_site: NewSite) -> None:
+    shared = {"require_ticket": "true", "redis_url": f"redis://127.0.0.1:{free_port()}"}
+    with pytest.raises(ConfigurationError, match=r"needs a sio\.ticket_secret"):
+        new_site(**shared)
+    new_site(**shared, adapter="memory")
+    new_site(**shared, ticket_secret="x")
 
 
 def page(request: Any) -> Response:
