@@ -15,6 +15,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection
 
 from pyramid_sio.scripts.findings import Report
+from pyramid_sio.scripts.idling import Idling
 from pyramid_sio.scripts.inside import inspect_ini
 from pyramid_sio.scripts.visitor import Answer, Unreachable, Visitor
 
@@ -38,6 +39,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ini", help="look into the application and its server as well")
     parser.add_argument("--server-name", default="main", help="which [server:...] of the ini file")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds for each answer")
+    parser.add_argument(
+        "--idle",
+        action="store_true",
+        help="wait in silence for a heartbeat: what cuts idle clients",
+    )
     parser.add_argument("--insecure", action="store_true", help="believe any certificate")
 
 
@@ -52,7 +58,7 @@ def run(args: argparse.Namespace, out: Callable[[str], None]) -> int:
         verify=not args.insecure,
     )
     report = Report()
-    Examination(visitor, report).run()
+    Examination(visitor, report, idle=args.idle).run()
     if args.ini:
         inspect_ini(args.ini, args.server_name, report)
     report.write(out)
@@ -63,11 +69,15 @@ class Examination:
     """One visit.
 
     :param report: where the findings go
+    :param idle: sit still for a heartbeat, too
     """
 
-    def __init__(self, visitor: Visitor, report: Report) -> None:
+    def __init__(self, visitor: Visitor, report: Report, *, idle: bool = False) -> None:
         self._visitor = visitor
         self._report = report
+        self._idle = idle
+        #: Seconds between two heartbeats.
+        self._interval = 0.0
         self._upgrades: list[str] = []
 
     def run(self) -> None:
@@ -75,6 +85,9 @@ class Examination:
             if self._polling():
                 self._websocket()
                 self._upgrade()
+                if self._idle:
+                    opens = "websocket" in self._upgrades and self._report.is_well
+                    Idling(self._visitor, self._interval, self._report).run(websocket=opens)
         except Unreachable as exc:
             self._report.wrong(
                 "server",
@@ -93,10 +106,8 @@ class Examination:
             return False
         opened = json.loads(answer.body[1:])
         self._upgrades = opened["upgrades"]
-        self._report.fine(
-            "polling",
-            f"a session opens; heartbeat every {opened['pingInterval'] / 1000:g} s",
-        )
+        self._interval = opened["pingInterval"] / 1000
+        self._report.fine("polling", f"a session opens; heartbeat every {self._interval:g} s")
         self._look_at_headers(answer)
         return self._talk(opened["sid"])
 

@@ -87,12 +87,20 @@ class Visitor:
             self._tls.check_hostname = False
             self._tls.verify_mode = ssl.CERT_NONE
 
-    def ask(self, method: str, query: Mapping[str, str], body: str | None = None) -> Answer:
+    def ask(
+        self,
+        method: str,
+        query: Mapping[str, str],
+        body: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Answer:
         """One request on a connection of its own.
 
+        :param timeout: seconds for the answer, if not as long as usual
         :raises Unreachable: nothing came back
         """
-        options: dict[str, Any] = {"timeout": self.timeout}
+        options: dict[str, Any] = {"timeout": timeout or self.timeout}
         kind: type[HTTPConnection] = HTTPConnection
         if self.secure:
             kind = HTTPSConnection
@@ -130,6 +138,8 @@ class Visitor:
                 "ssl": self._tls if self.secure else None,
                 "compression": None,
                 "proxy": None,
+                # Browsers say nothing of their own accord, so that silence shows what it does.
+                "ping_interval": None,
             }
             connection: ClientConnection = connect(uri, **options)
             return connection

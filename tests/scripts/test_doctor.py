@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
+from pyramid_sio.scripts import idling
+from pyramid_sio.scripts.findings import Report
 from pyramid_sio.scripts.psio import main
+from pyramid_sio.scripts.visitor import Visitor
 from tests.conftest import Serve
 from tests.functional.conftest import APP
 from tests.proxies import Nginx
-from tests.support import Program, Redis, Server, free_port, wait_until
+from tests.support import PATIENCE, Program, Redis, Server, free_port, wait_until
 
 PROXY = "server {{ listen 127.0.0.1:PORT; location {where} {{ proxy_pass {url}; {lines} }} }}"
 WORKING = (
@@ -194,6 +197,77 @@ def test_something_else_answers(doctor: Doctor) -> None:
 def test_cookie_of_the_session(serve: Serve, doctor: Doctor) -> None:
     status, text = doctor(serve(APP, cookie="io").url)
     assert (status, "ok    cookies: the server sets io" in text) == (0, True)
+
+
+# Silence.
+
+#: Seconds between two heartbeats of the server.
+INTERVAL = 2
+
+
+@pytest.fixture
+def calm(serve: Serve) -> Server:
+    return serve(APP, ping_interval=INTERVAL)
+
+
+def behind(nginx: Callable[..., Nginx], server: Server, *lines: str) -> str:
+    text = " ".join((WORKING, *lines))
+    return nginx(PROXY.format(where="/", url=server.url, lines=text)).url
+
+
+def test_a_way_that_bears_silence(
+    calm: Server,
+    nginx: Callable[..., Nginx],
+    doctor: Doctor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(idling, "MARGIN", PATIENCE)
+    for url in (calm.url, behind(nginx, calm)):
+        status, text = doctor(url, "--idle")
+        assert status == 0, text
+        assert "ok    idle polling: a poll waits for the heartbeat, and gets it" in text
+        assert "ok    idle websocket: the connection waits for the heartbeat, and gets it" in text
+
+
+def test_a_proxy_that_cuts_what_is_silent(
+    serve: Serve, nginx: Callable[..., Nginx], doctor: Doctor
+) -> None:
+    # The heartbeat is far away, so that it cannot be in time however slow all this is.
+    server = serve(APP, ping_interval=600)
+    status, text = doctor(behind(nginx, server, "proxy_read_timeout 3s;"), "--idle")
+    assert status == 1
+    assert "WRONG idle polling: a poll is cut off after" in text
+    assert "504" in text
+    assert "WRONG idle websocket: the connection is cut off after" in text
+    assert "s of silence" in text
+    assert text.count("          proxy_read_timeout 605s;\n") == 2
+    assert "in nginx, location /socket.io/ (HAProxy: timeout server and timeout tunnel)" in text
+
+
+def test_silence_is_looked_at_when_it_is_asked_for(calm: Server, doctor: Doctor) -> None:
+    assert "idle" not in doctor(calm.url)[1]
+
+
+def test_silence_without_websockets(
+    serve: Serve, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idling, "MARGIN", PATIENCE)
+    _, text = doctor(serve(APP, ping_interval=INTERVAL, transports="polling").url, "--idle")
+    assert "ok    idle polling" in text
+    assert "idle websocket" not in text
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_a_heartbeat_that_is_kept_back(
+    server: Server, transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idling, "MARGIN", 0.1)
+    report = Report()
+    # As if the server had promised more than it does.
+    idling.Idling(Visitor(server.url), 0.1, report).run(websocket=transport == "websocket")
+    found = next(one for one in report.findings if one.subject == f"idle {transport}")
+    assert "no heartbeat came in" in found.text
+    assert found.mend == ("proxy_buffering off;",)
 
 
 # The ini file.
