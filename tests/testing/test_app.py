@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from pyramid import testing
+from pyramid.config import Configurator
 from pyramid.threadlocal import get_current_registry, manager
 
+from pyramid_sio import Namespace
 from pyramid_sio.testing import ConnectionRefused, SioTestApp, TestClient, VirtualClock
 from tests.testing.sample import Chat, make_app
 
@@ -85,6 +87,64 @@ def test_two_namespaces_on_one_connection(app: SioTestApp) -> None:
 def test_only_applications_of_pyramid() -> None:
     with pytest.raises(TypeError, match="is no application of Pyramid"):
         SioTestApp(lambda environ, start_response: [])
+
+
+def test_only_applications_that_have_socket_io() -> None:
+    with pytest.raises(LookupError, match="does not include pyramid_sio"):
+        SioTestApp(Configurator().make_wsgi_app())
+
+
+class Game(Namespace):
+    def on_connect(self, auth: Any) -> None:
+        self.emit("where", self.request.path, self.request.script_name)
+
+    def on_disconnect(self, reason: str) -> None:
+        Chat.left.append(f"game: {reason}")
+
+
+def make_site(config: Configurator) -> None:
+    config.include("pyramid_sio")
+    config.add_sio_namespace("/game", Chat)
+    config.add_sio_endpoint("games", "/games.io/", ping_interval=5, ping_timeout=5)
+    config.add_sio_namespace("/game", Game, endpoint="games")
+
+
+@pytest.fixture
+def mounted_app(sio_test_app: MakeApp, sio_clock: VirtualClock) -> SioTestApp:
+    config = Configurator()
+    config.include(make_site, route_prefix="/api")
+    return sio_test_app(config.make_wsgi_app(), clock=sio_clock)
+
+
+def test_below_a_route_prefix_and_at_another_endpoint(mounted_app: SioTestApp) -> None:
+    assert mounted_app.connect("/game").call("transport") == "websocket"
+    client = mounted_app.connect("/game", endpoint="games")
+    assert client.expect("where") == ("/api/games.io/", "")
+    with pytest.raises(LookupError, match=r"no Socket\.IO endpoint 'other'"):
+        mounted_app.connect("/game", endpoint="other")
+
+
+def test_below_a_script_name(mounted_app: SioTestApp) -> None:
+    mounted_app.extra_environ["SCRIPT_NAME"] = "/shop"
+    client = mounted_app.connect("/game", endpoint="games")
+    assert client.expect("where") == ("/shop/api/games.io/", "/shop")
+
+
+def test_the_clock_moves_all_endpoints(mounted_app: SioTestApp, sio_clock: VirtualClock) -> None:
+    chat, game = mounted_app.connect("/game"), mounted_app.connect("/game", endpoint="games")
+    for client in (chat, game):
+        client.answers_pings = False
+    sio_clock.advance(11)
+    assert (chat.reason, game.reason) == (None, "transport close")
+    sio_clock.advance(36)
+    assert chat.reason == "transport close"
+    assert Chat.left == ["game: ping timeout", "ping timeout"]
+
+
+def test_closing_ends_all_endpoints(mounted_app: SioTestApp) -> None:
+    mounted_app.connect("/game", endpoint="games")
+    mounted_app.close()
+    assert Chat.left == ["game: server shutting down"]
 
 
 def test_middleware_is_looked_through() -> None:
