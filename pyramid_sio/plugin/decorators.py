@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import venusian
+from pyramid.exceptions import ConfigurationError
 
 from pyramid_sio.plugin.patterns import Path
 from pyramid_sio.sockets.namespace import Namespace
@@ -36,6 +37,7 @@ class sio_namespace:  # noqa: N801 - a decorator, named like Pyramid's own
         ``context``, ``header``, ``is_authenticated``, or those of ``config.add_sio_predicate``
     """
 
+    #: For tests. Not for applications.
     venusian = venusian
 
     def __init__(
@@ -53,6 +55,8 @@ class sio_namespace:  # noqa: N801 - a decorator, named like Pyramid's own
         _category: str = "pyramid",
         **predicates: Any,
     ) -> None:
+        if isinstance(path, type):
+            raise TypeError("@sio_namespace needs the namespace's name: @sio_namespace('/chat')")
         self._path = path
         self._options = {
             "permission": permission,
@@ -70,6 +74,11 @@ class sio_namespace:  # noqa: N801 - a decorator, named like Pyramid's own
     def __call__(self, wrapped: _C) -> _C:
         def callback(context: Any, name: str, ob: Any) -> None:
             config = context.config.with_package(info.module)
+            if not hasattr(config, "add_sio_namespace"):
+                raise ConfigurationError(
+                    f"{ob.__module__}.{name} is a namespace: config.include('pyramid_sio') is "
+                    "needed before config.scan()"
+                )
             # Where the class is, so that a conflict names it.
             where = {"_info": info.codeinfo}
             config.add_sio_namespace(self._path, ob, **self._options, **where)

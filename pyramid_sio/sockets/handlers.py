@@ -21,8 +21,13 @@ from pyramid_sio.protocol.socket_v5 import RESERVED_EVENTS
 from pyramid_sio.sockets.validation import Arguments, Signature, signature_of
 
 MARK = "__sio_events__"
-#: Methods with a meaning of their own: never event handlers.
-HOOKS = frozenset(("on_connect", "on_disconnect", "on_error", "hear_error"))
+#: Methods with a meaning of their own, never event handlers, and what they are called with.
+HOOKS = {
+    "on_connect": ("auth",),
+    "on_disconnect": ("reason",),
+    "on_error": ("event", "exc"),
+    "hear_error": ("error",),
+}
 #: Methods of the base class that only look like handlers; nobody may replace them by one.
 TAKEN = frozenset(("on_any", "on_any_outgoing"))
 #: Where the hooks are that do nothing.
@@ -115,7 +120,10 @@ def on(
     :param options: ``transaction=False``: no transaction; predicates, such as ``context``; what
         derivers of the application want to know
     :raises ValueError: for a name no client can send, or a rate that is none
+    :raises TypeError: what is given is no name
     """
+    if callable(event):
+        raise TypeError(f"@on needs the event's name: @on({event.__name__!r})")
     if event in RESERVED_EVENTS:
         raise ValueError(f"{event!r} is a reserved name: no client can send such an event")
 
@@ -133,8 +141,8 @@ class HandlerTable:
     """The handlers of one namespace class; made once, never changed.
 
     :param cls: the class
-    :raises TypeError: two methods claim one event, a method cannot be called with positional
-        arguments, or one is annotated with what cannot be checked
+    :raises TypeError: two methods claim one event, a method is ``async`` or otherwise not to be
+        called with what it will get, or one is annotated with what cannot be checked
     """
 
     def __init__(self, cls: type) -> None:
@@ -145,6 +153,8 @@ class HandlerTable:
                 self.by_event[handler.event] = _side_by_side(cls, other, handler)
         #: Hooks that the class has a method of its own for.
         self.hooks = frozenset(name for name in HOOKS if _owner(cls, name) not in (None, BASE))
+        for name in self.hooks:
+            _check_hook(cls, name)
         self.catch_all = self.by_event.pop(CATCH_ALL, None)
         connect = getattr(cls, "on_connect", None)
         signature = signature_of(cls, connect, 1) if inspect.isfunction(connect) else None
@@ -193,12 +203,17 @@ class HandlerTable:
 def _handlers_of(cls: type) -> Iterator[Handler]:
     for name in dir(cls):
         func = inspect.getattr_static(cls, name)
+        is_named = name.startswith("on_") and name not in HOOKS
         if not inspect.isfunction(func):
+            if is_named and isinstance(func, staticmethod | classmethod):
+                raise TypeError(f"{cls.__qualname__}.{name}: a handler is an ordinary method")
             continue
         marks = _inherited_marks(cls, name)
+        if marks or is_named:
+            _check_kind(cls, func)
         if name in TAKEN:
             _check_not_replaced(cls, name)
-        elif not marks and name.startswith("on_") and name not in HOOKS:
+        elif not marks and is_named:
             marks = (Mark(name[3:], None, True, None),)
         for mark in marks:
             given = 2 if mark.event == CATCH_ALL else 1
@@ -206,6 +221,30 @@ def _handlers_of(cls: type) -> Iterator[Handler]:
             signature = signature_of(cls, func, given)
             arguments = Arguments(signature.parameters) or None
             yield Handler(func, *mark, least, most, signature, arguments)
+
+
+def _check_kind(cls: type, func: Callable[..., Any]) -> None:
+    """:raises TypeError: calling it would only make something that nobody runs"""
+    where = f"{cls.__qualname__}.{func.__name__}"
+    if inspect.iscoroutinefunction(func) or inspect.isasyncgenfunction(func):
+        raise TypeError(
+            f"{where} is an async def, which nobody would await: write def, and call what takes "
+            "time directly; handlers may block, others go on meanwhile"
+        )
+    if inspect.isgeneratorfunction(func):
+        raise TypeError(f"{where} has a yield, so that calling it does nothing; return the answer")
+
+
+def _check_hook(cls: type, name: str) -> None:
+    """:raises TypeError: it cannot be called with what it will get"""
+    func, given = inspect.getattr_static(cls, name), HOOKS[name]
+    if inspect.isfunction(func):
+        _check_kind(cls, func)
+        try:
+            inspect.signature(func).bind(None, *given)
+        except TypeError as exc:
+            is_called = f"{name}(self, {', '.join(given)})"
+            raise TypeError(f"{cls.__qualname__}.{name}: write {is_called}; {exc}") from None
 
 
 def _side_by_side(cls: type, one: Handler, other: Handler) -> Handler:

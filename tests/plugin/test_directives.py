@@ -272,6 +272,17 @@ class TestDecorator:
         assert scanned.__file__ in str(caught.value)
         assert __file__ in str(caught.value)
 
+    def test_a_scan_before_the_include(self) -> None:
+        config = Configurator()
+        with pytest.raises(
+            ConfigurationError, match=r"scanned\.\w+ is a namespace: config\.include"
+        ):
+            config.scan(scanned)
+
+    def test_without_a_name(self) -> None:
+        with pytest.raises(TypeError, match=r"@sio_namespace\('/chat'\)"):
+            sio_namespace(Other)  # type: ignore[arg-type]
+
     def test_does_nothing_without_a_scan(self) -> None:
         decorated = sio_namespace("/chat")(Other)
         assert decorated is Other

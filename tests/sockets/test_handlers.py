@@ -26,9 +26,6 @@ class Chat(Namespace):
     on_nothing = None
     on_number = 5
 
-    @staticmethod
-    def on_static() -> None: ...
-
     @property
     def on_property(self) -> None: ...
 
@@ -255,3 +252,55 @@ class TestRivals:
         plain = table.find("message")
         assert plain is not None
         assert unguarded(plain) is plain
+
+
+class TestCommonMistakes:
+    def test_coroutines(self) -> None:
+        class Wrong(Namespace):
+            async def on_say(self, text: str) -> None: ...
+
+        with pytest.raises(TypeError, match=r"Wrong\.on_say is an async def, .* write def"):
+            HandlerTable(Wrong)
+
+    def test_generators(self) -> None:
+        class Wrong(Namespace):
+            @on("say something")
+            def say(self, text: str) -> Any:
+                yield text
+
+        with pytest.raises(TypeError, match=r"Wrong\.say has a yield"):
+            HandlerTable(Wrong)
+
+    def test_a_hook_that_is_a_coroutine(self) -> None:
+        class Wrong(Namespace):
+            async def on_connect(self, auth: Any) -> None: ...  # type: ignore[override]
+
+        with pytest.raises(TypeError, match=r"Wrong\.on_connect is an async def"):
+            HandlerTable(Wrong)
+
+    @pytest.mark.parametrize(
+        ("name", "called"),
+        [
+            ("on_connect", r"on_connect\(self, auth\)"),
+            ("on_disconnect", r"on_disconnect\(self, reason\)"),
+            ("on_error", r"on_error\(self, event, exc\)"),
+        ],
+    )
+    def test_a_hook_with_too_few_arguments(self, name: str, called: str) -> None:
+        wrong = type("Wrong", (Namespace,), {name: lambda self: None})
+        with pytest.raises(TypeError, match=rf"Wrong\.{name}: write {called}; too many"):
+            HandlerTable(wrong)
+        HandlerTable(type("Right", (Namespace,), {name: lambda self, *args: None}))
+
+    @pytest.mark.parametrize("kind", [staticmethod, classmethod])
+    def test_what_is_no_ordinary_method(self, kind: Any) -> None:
+        wrong = type("Wrong", (Namespace,), {"on_say": kind(lambda text: None)})
+        with pytest.raises(TypeError, match=r"Wrong\.on_say: a handler is an ordinary method"):
+            HandlerTable(wrong)
+
+    def test_a_mark_without_a_name(self) -> None:
+        with pytest.raises(TypeError, match=r"the event's name: @on\('typing'\)"):
+
+            class Wrong(Namespace):
+                @on  # type: ignore[arg-type]
+                def typing(self) -> None: ...
