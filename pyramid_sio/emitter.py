@@ -37,8 +37,11 @@ class EmitterNamespace(Verbs):
     __slots__ = ("adapter", "name", "server")
 
     def __init__(self, name: str, server: Emitter, adapter: EmittingAdapter) -> None:
+        #: As clients name it.
         self.name = name
+        #: The emitter. Not for applications.
         self.server = server
+        #: The way to Redis. Not for applications.
         self.adapter = adapter
 
     def __repr__(self) -> str:
@@ -53,7 +56,7 @@ class EmitterNamespace(Verbs):
         self.adapter.server_side_emit((event, *args), None)
 
     def ask(self, *args: Any) -> Any:
-        """:raises AdapterError: always"""
+        """Not for applications. :raises AdapterError: always"""
         from pyramid_sio.adapters.emitting import no_answers
 
         raise no_answers()
@@ -146,7 +149,7 @@ class Emitter(Verbs):
 
     @staticmethod
     def in_loop(func: Callable[..., Any], *args: Any) -> Any:
-        """Do it at once: there is no loop, no other thread, and no transaction to wait for."""
+        """Do it at once: there is no loop, and no transaction to wait for. Not for applications."""
         return func(*args)
 
     deliver = conclude = perform = in_loop

@@ -146,11 +146,16 @@ class AckTimeout(SioError):
 
     def __init__(self, message: str = "operation has timed out", responses: Any = ()) -> None:
         super().__init__(message)
+        #: The answers that did come.
         self.responses = list(responses)
 
 
 class EventError(SioError):
-    """An event that cannot be handled: nobody listens, or the arguments don't fit."""
+    """An event that cannot be handled; its sender is told why, and nothing is logged as a fault.
+
+    Raised by the server if arguments don't fit, and by handlers: ``raise EventError("sold out")``
+    answers ``{"error": "sold out"}``.
+    """
 
     @property
     def answer(self) -> Any:
@@ -249,4 +254,4 @@ class ShapedError(EventError):
 
 
 class AdapterError(SioError):
-    """The adapter could not reach the other servers."""
+    """Other servers, or Redis, could not be reached; the message says what was wrong."""

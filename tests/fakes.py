@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import gevent
@@ -219,6 +219,8 @@ class FakeInvoker:
         self.permissions: set[str] = set()
         #: Who everybody is.
         self.user: Any = None
+        #: Of several definitions of a namespace, the key of that for everybody.
+        self.meant = ""
         #: Why nobody is admitted; None: everybody is.
         self.refusal: ConnectRefused | None = None
         #: What goes wrong when rights are looked at again; and the rooms nobody may be in.
@@ -270,6 +272,9 @@ class FakeInvoker:
     def check_rooms(self, socket: Any, rooms: Iterable[str]) -> None:
         if not self.permissions.issuperset(rooms):
             raise EventError("Forbidden")
+
+    def choose(self, socket: Any, definitions: Sequence[Any]) -> Any:
+        return next(d for d in definitions if d.key in ("", self.meant))
 
     def admit(self, socket: Any) -> None:
         if self.refusal is not None:

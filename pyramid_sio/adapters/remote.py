@@ -94,7 +94,9 @@ class RemoteSocket:
         handshake, rooms, data = told.get("handshake"), told.get("rooms"), told.get("data")
         #: The client's public id, and the room it alone is in.
         self.sid: str = told["id"]
+        #: The namespace as a whole.
         self.nsp = nsp
+        #: The request its connection was opened with, as that server tells of it.
         self.handshake = RemoteHandshake(handshake if isinstance(handshake, dict) else {})
         #: The rooms it was in. JavaScript servers may have numbers among them.
         self.rooms: frozenset[Room] = to_rooms(rooms)

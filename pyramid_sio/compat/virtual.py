@@ -64,6 +64,11 @@ class RoomNames(Set[str]):
 class Socket:
     """One client's connection. Made when it enters its first namespace.
 
+    :ivar STATE_CONNECTING: one of the values of :attr:`state`
+    :ivar STATE_CONNECTED: the same
+    :ivar STATE_DISCONNECTING: the same
+    :ivar STATE_DISCONNECTED: the same
+    :ivar GLOBAL_NS: the name of the namespace that is called ``/`` today
     :param session: the connection below
     :param managed: what the view said that let it in
     :param server: where all of them are listed
@@ -108,10 +113,12 @@ class Socket:
 
     @property
     def connected(self) -> bool:
+        """Is the connection open?"""
         return self._session.is_open
 
     @property
     def state(self) -> str:
+        """``CONNECTED`` or ``DISCONNECTED``."""
         return self.STATE_CONNECTED if self.connected else self.STATE_DISCONNECTED
 
     @property

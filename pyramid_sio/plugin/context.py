@@ -5,7 +5,8 @@ Upstream: ``sockets.client`` calls :meth:`Invoker.invoke`. Downstream: the appli
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.server import Definition
+
+logger = logging.getLogger(__name__)
 
 
 class Invoker:
@@ -105,7 +108,7 @@ class Invoker:
         if frame_of(socket) is not None:
             return func(*args)
         surroundings = self.surroundings
-        if not surroundings.needed or not getattr(socket.nsp.definition, "transaction", True):
+        if not surroundings.needed or not getattr(socket.declared, "transaction", True):
             return self.invoke(socket, func, args)
         outer = current_request()
         inner = surroundings.run if outer is None else surroundings.run_within
@@ -123,6 +126,29 @@ class Invoker:
         else:
             definition.settle(unguarded)
 
+    def choose(self, socket: Namespace, definitions: Sequence[Definition]) -> Definition:
+        """Of several classes, the one that is meant for a client; the last if none is.
+
+        What goes wrong here goes wrong again when the client enters, where it is told.
+        """
+        chosen = [definitions[-1]]
+        try:
+            self.enclose(socket, self._choose, (socket, definitions, chosen))
+        except Exception:
+            logger.debug("choosing a class for %r failed", socket, exc_info=True)
+        return chosen[-1]
+
+    def _choose(
+        self, socket: Namespace, definitions: Sequence[Definition], chosen: list[Definition]
+    ) -> None:
+        self._prove(socket)
+        for definition in definitions:
+            chosen.append(definition)
+            if not isinstance(definition, GuardedDefinition):
+                return
+            if self.security.is_meant(socket, definition):
+                return
+
     def admit(self, socket: Namespace) -> None:
         """Give a client its context, and see if its user may enter.
 
@@ -130,7 +156,7 @@ class Invoker:
         :raises HTTPForbidden: its user lacks a permission
         """
         self._prove(socket)
-        definition = socket.nsp.definition
+        definition = socket.declared
         if isinstance(definition, GuardedDefinition):
             self.security.admit(socket, definition)
             if socket.recovered and self.security.forbidden_rooms(socket):
@@ -149,7 +175,7 @@ class Invoker:
         return self.enclose(socket, self._recheck, (socket,))  # type: ignore[no-any-return]
 
     def _recheck(self, socket: Namespace) -> list[str]:
-        definition = socket.nsp.definition
+        definition = socket.declared
         assert isinstance(definition, GuardedDefinition)
         self.security.admit(socket, definition)
         return self.security.forbidden_rooms(socket)

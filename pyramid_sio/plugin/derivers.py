@@ -18,6 +18,7 @@ from zope.interface import Interface, implementer
 from zope.interface.interfaces import IInterface
 
 from pyramid_sio.plugin.pipeline import Plan
+from pyramid_sio.plugin.security import Conditions
 
 if TYPE_CHECKING:
     from pyramid.config import Configurator
@@ -193,17 +194,17 @@ def add_sio_deriver(
     config.action(discriminator, register, introspectables=(intr,), order=PHASE1_CONFIG)
 
 
-def make_predicates(config: Configurator, owner: str, options: Mapping[str, Any]) -> Any:
-    """The order and the predicates that a declaration asks for.
+def make_predicates(config: Configurator, owner: str, options: Mapping[str, Any]) -> Conditions:
+    """The predicates that a declaration asks for.
 
     :param owner: what declared them, for messages
     :raises ConfigurationError: there is no predicate of one of the names
     """
     try:
-        order, found, _ = config.get_predlist(KIND).make(config, **options)
+        order, found, phash = config.get_predlist(KIND).make(config, **options)
     except ConfigurationError as exc:
         raise ConfigurationError(f"{owner}: {exc}") from None
-    return order, found
+    return Conditions(order, tuple(found), phash)
 
 
 def make_plan(config: Configurator, namespace: str, handler: Handler) -> Plan:
@@ -215,7 +216,7 @@ def make_plan(config: Configurator, namespace: str, handler: Handler) -> Plan:
     options = dict(handler.options)
     transaction = options.pop("transaction", True)
     known = {name: options.pop(name) for name in derivers.options & options.keys()}
-    order, found = make_predicates(config, f"{namespace} {handler.event}", options)
+    order, found, _ = make_predicates(config, f"{namespace} {handler.event}", options)
     info = DeriverInfo(
         config.registry,
         config.registry.settings,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pyramid.exceptions import ConfigurationError
 from pyramid.predicates import TraversePredicate
+from pyramid.registry import Deferred
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from pyramid_sio.interfaces import IEndpoint
 from pyramid_sio.plugin.derivers import make_plan, make_predicates
 from pyramid_sio.plugin.patterns import Path, parse_path
 from pyramid_sio.plugin.pipeline import arrange
-from pyramid_sio.plugin.security import GuardedDefinition
+from pyramid_sio.plugin.security import Conditions, GuardedDefinition
 from pyramid_sio.sockets.handlers import Handler
 from pyramid_sio.sockets.namespace import Namespace
 from pyramid_sio.sockets.server import Definition
@@ -44,7 +46,10 @@ def add_sio_namespace(
 ) -> None:
     """Serve a namespace with a class; the same as ``@sio_namespace`` without scanning.
 
-    Two for one path conflict; that of the including application wins over an included one.
+    Two for one path conflict if they have the same predicates; that of the including application
+    wins over an included one. With other predicates they are several classes of one namespace:
+    each client gets the first whose predicates are true, those with most predicates are asked
+    first, and all are in the same rooms.
 
     :param path: ``'/chat'``; ``'/'`` is the main namespace; a pattern, a regex or a function
         for many: see ``plugin.patterns``
@@ -68,26 +73,37 @@ def add_sio_namespace(
         transaction=transaction,
     )
 
-    def register() -> None:
-        found = config.registry.queryUtility(IEndpoint, name=endpoint)
-        if found is None:
-            first = f"add_sio_endpoint({endpoint!r}, ...)" if endpoint else "include('pyramid_sio')"
-            raise ConfigurationError(f"add_sio_namespace needs config.{first} first")
-        _, made = make_predicates(config, definition.path, predicates)
-        plans = {
-            handler.func: make_plan(config, definition.path, handler)
-            for handler in definition.table
-        }
-        definition.guard(made, lambda invoker: arrange(invoker, definition, plans))
-        found.sio.define(definition)
+    @cache
+    def conditions() -> Conditions:
+        # Not at once: predicates may be added after what has them.
+        return make_predicates(config, definition.path, predicates)
 
-    discriminator = ("pyramid_sio namespace", endpoint, definition.path)
-    intr = _namespace_introspectable(config, definition, endpoint)
-    intr["predicates"] = predicates
+    def discriminator() -> Any:
+        return ("pyramid_sio namespace", endpoint, definition.path, conditions().key)
+
+    def register() -> None:
+        _define(config, definition, endpoint, conditions())
+
+    intr = _namespace_introspectable(config, definition, endpoint, predicates)
     introspectables = [*_permission_introspectables(config, intr, permission), intr]
     for handler in definition.table:
         introspectables += _event_introspectables(config, definition, handler, intr)
-    config.action(discriminator, register, introspectables=introspectables)
+    config.action(Deferred(discriminator), register, introspectables=introspectables)
+
+
+def _define(
+    config: Configurator, definition: GuardedDefinition, endpoint: str, conditions: Conditions
+) -> None:
+    """:raises ConfigurationError: there is no such endpoint (yet)"""
+    found = config.registry.queryUtility(IEndpoint, name=endpoint)
+    if found is None:
+        first = f"add_sio_endpoint({endpoint!r}, ...)" if endpoint else "include('pyramid_sio')"
+        raise ConfigurationError(f"add_sio_namespace needs config.{first} first")
+    plans = {
+        handler.func: make_plan(config, definition.path, handler) for handler in definition.table
+    }
+    definition.guard(conditions, lambda invoker: arrange(invoker, definition, plans))
+    found.sio.define(definition)
 
 
 def _read(config: Configurator, path: Path, cls: Any, **options: Any) -> GuardedDefinition:
@@ -102,11 +118,16 @@ def _read(config: Configurator, path: Path, cls: Any, **options: Any) -> Guarded
 
 
 def _namespace_introspectable(
-    config: Configurator, definition: GuardedDefinition, endpoint: str
+    config: Configurator,
+    definition: GuardedDefinition,
+    endpoint: str,
+    predicates: Mapping[str, Any],
 ) -> Any:
-    key = f"{endpoint} {definition.path}".strip()
+    which = " ".join(f"{name}={value!r}" for name, value in sorted(predicates.items()))
+    key = f"{endpoint} {definition.path} {which}".strip()
     intr = config.introspectable(CATEGORY, key, key, "Socket.IO namespace")
     intr["path"] = definition.path
+    intr["predicates"] = predicates
     intr["class"] = definition.cls
     intr["definition"] = definition
     intr["permission"] = definition.permission

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pyramid.httpexceptions import HTTPForbidden, HTTPNotFound
 from pyramid.interfaces import IDefaultPermission, IRootFactory, ITraverser
@@ -25,8 +25,27 @@ if TYPE_CHECKING:
     from pyramid_sio.sockets.handlers import Handler
     from pyramid_sio.sockets.namespace import Namespace
 
-#: Called with a context and a request, as predicates of views are.
-Predicate = Callable[[Any, Any], bool]
+
+class Predicate(Protocol):
+    """As predicates of views are."""
+
+    def text(self) -> str:
+        """What it demands, for people."""
+
+    def __call__(self, context: Any, request: Any) -> bool: ...
+
+
+class Conditions(NamedTuple):
+    """Which clients a declaration is for.
+
+    :param order: of several, those with a lower one are asked first
+    :param predicates: all have to be true
+    :param key: the same for the same predicates
+    """
+
+    order: int
+    predicates: Sequence[Predicate]
+    key: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +69,12 @@ class GuardedDefinition(Definition):
 
     def guard(
         self,
-        predicates: Sequence[Predicate],
+        conditions: Conditions,
         arrange: Callable[[Any], Callable[[Handler], Handler]],
     ) -> None:
         """Say what is known only when the configuration is carried out."""
-        object.__setattr__(self, "predicates", tuple(predicates))
+        for name, value in conditions._asdict().items():
+            object.__setattr__(self, name, value)
         object.__setattr__(self, "arrange", arrange)
 
 
@@ -99,9 +119,22 @@ class Security:
         if permission is not None:
             self.check(request, permission, socket.context)
 
+    def is_meant(self, socket: Namespace, definition: GuardedDefinition) -> bool:
+        """Are the predicates of one of several classes true for a client?"""
+        predicates = definition.predicates
+        if not predicates:
+            return True
+        request = socket.request
+        socket.declared = definition
+        try:
+            self.give_context(socket, request)
+        except (ConnectRefused, HTTPNotFound):
+            return False
+        return all(predicate(socket.context, request) for predicate in predicates)
+
     def forbidden_rooms(self, socket: Namespace) -> list[str]:
         """The rooms a client is in although its user may not be there (any more)."""
-        definition = socket.nsp.definition
+        definition = socket.declared
         if not definition.guards_rooms:
             return []
         request = socket.request
@@ -113,7 +146,7 @@ class Security:
 
         :raises ConnectRefused: traversal leads nowhere
         """
-        definition = socket.nsp.definition
+        definition = socket.declared
         registry = self._registry
         factory = definition.factory
         if factory is None:
@@ -142,7 +175,7 @@ class Security:
 
     def may_enter_room(self, socket: Namespace, room: str, request: Request) -> Any:
         """What the policy says; true if the user may be in a room."""
-        definition = socket.nsp.definition
+        definition = socket.declared
         if not isinstance(definition, GuardedDefinition) or definition.room_factory is None:
             return True
         resource = definition.room_factory(request, room)

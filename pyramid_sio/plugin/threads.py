@@ -63,6 +63,9 @@ class ThreadedInvoker:
     def request_of(self, socket: Namespace) -> Any:
         return self._invoker.request_of(socket)
 
+    def choose(self, socket: Namespace, definitions: Sequence[Definition]) -> Definition:
+        return self._apart(self._invoker.choose, socket, definitions)  # type: ignore[no-any-return]
+
     def admit(self, socket: Namespace) -> None:
         self._apart(self._invoker.admit, socket)
 

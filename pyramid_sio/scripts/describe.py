@@ -18,7 +18,7 @@ from pyramid_sio.documents.contract import Contract, read_contract
 from pyramid_sio.documents.typescript import to_typescript
 from pyramid_sio.interfaces import IEndpoint
 from pyramid_sio.plugin.directives import CATEGORY
-from pyramid_sio.sockets.server import Definition
+from pyramid_sio.plugin.security import GuardedDefinition
 
 Out = Callable[[str], None]
 
@@ -60,7 +60,9 @@ def routes(env: dict[str, Any], args: argparse.Namespace, out: Out) -> int:
     rows = [("Namespace", "Event", "Permission", "Handler")]
     for definition in _definitions(env):
         cls = definition.cls
-        rows.append((definition.path, "", definition.permission or "", _place(cls)))
+        which = ", ".join(predicate.text() for predicate in definition.predicates)
+        path = f"{definition.path} ({which})" if which else str(definition.path)
+        rows.append((path, "", definition.permission or "", _place(cls)))
         for handler in definition.table:
             rows.append(("", str(handler.event), handler.permission or "", _place(handler.func)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -71,7 +73,7 @@ def routes(env: dict[str, Any], args: argparse.Namespace, out: Out) -> int:
     return 0
 
 
-def _definitions(env: dict[str, Any]) -> list[Definition]:
+def _definitions(env: dict[str, Any]) -> list[GuardedDefinition]:
     registry = env["registry"]
     if registry.queryUtility(IEndpoint) is None:
         raise CannotDescribe("this application does not include pyramid_sio")
@@ -79,7 +81,7 @@ def _definitions(env: dict[str, Any]) -> list[Definition]:
     found = [item["introspectable"]["definition"] for item in category]
     if not found:
         raise CannotDescribe("this application declares no namespace")
-    return sorted(found, key=lambda definition: str(definition.path))
+    return sorted(found, key=lambda definition: (str(definition.path), definition.order))
 
 
 def _contracts(env: dict[str, Any]) -> list[Contract]:

@@ -81,11 +81,16 @@ class Words:
     __slots__ = ()
 
     def chain(self) -> Broadcast:
-        """The chain that starts here."""
+        """The chain that starts here. Not for applications."""
         raise NotImplementedError
 
     def to(self, *rooms: str) -> Broadcast:
-        """Add rooms: who is in any of them is meant, once."""
+        """Add rooms: who is in any of them is meant, once.
+
+        :param rooms: their names; a client's ``sid`` is one, too
+        :returns: a new chain; this one stays as it is
+        :raises TypeError: for a room that is no string
+        """
         return self.chain().to(*rooms)
 
     def in_(self, *rooms: str) -> Broadcast:
@@ -93,7 +98,11 @@ class Words:
         return self.to(*rooms)
 
     def except_(self, *rooms: str) -> Broadcast:
-        """Leave out who is in any of these rooms, whatever else they are in."""
+        """Leave out who is in any of these rooms, whatever else they are in.
+
+        :param rooms: their names, or clients' ``sid``
+        :raises TypeError: for a room that is no string
+        """
         return self.chain().except_(*rooms)
 
     @property
@@ -103,7 +112,8 @@ class Words:
 
     @property
     def volatile(self) -> Broadcast:
-        """Drop it for clients that are not ready to take it."""
+        """Drop it for clients that are not ready to take it: something of an earlier message still
+        waits for them, or they poll and no poll waits."""
         return self.chain().volatile
 
     @property
@@ -112,11 +122,17 @@ class Words:
         return self.chain().local
 
     def compress(self, value: bool) -> Broadcast:
-        """False asks transports not to compress this."""
+        """Compress this, or not.
+
+        :param value: False asks transports not to; True lets them, if they would anyway
+        """
         return self.chain().compress(value)
 
     def timeout(self, seconds: float) -> Broadcast:
-        """How long to wait for acknowledgements, and for other servers."""
+        """How long to wait for acknowledgements, and for other servers.
+
+        :param seconds: instead of ``sio.ack_timeout``
+        """
         return self.chain().timeout(seconds)
 
 
@@ -146,11 +162,13 @@ class Verbs(Words):
         self.chain().emit(event, *args, callback=callback, immediate=immediate)
 
     def send(self, *args: Any) -> None:
-        """Send an event named ``message`` to everybody."""
+        """Send an event named ``message`` to everybody; else as :meth:`emit`."""
         self.chain().emit("message", *args)
 
     def call(self, event: str, *args: Any, timeout: float | None = None) -> Any:
         """Send an event, wait for all acknowledgements: the first argument of each.
+
+        For greenlets and threads that may wait. It does not wait for a transaction.
 
         :param timeout: seconds; None: what the chain says, or the setting ``sio.ack_timeout``
         :raises AckTimeout: not everybody answered in time; ``responses`` holds what came
@@ -168,15 +186,27 @@ class Verbs(Words):
         return self.chain().fetch()
 
     def join(self, *rooms: str) -> None:
-        """Make everybody join rooms."""
+        """Make everybody join rooms, at other servers too. Never waits; nobody's rights are looked
+        at.
+
+        :raises TypeError: for a room that is no string
+        """
         self.chain().join(*rooms)
 
     def leave(self, *rooms: str) -> None:
-        """Make everybody leave rooms."""
+        """Make everybody leave rooms, at other servers too. Never waits.
+
+        :raises TypeError: for a room that is no string
+        """
         self.chain().leave(*rooms)
 
     def disconnect(self, close: bool = False) -> None:
-        """Disconnect everybody; ``close`` ends the whole connection of each."""
+        """Disconnect everybody, at other servers too; ``on_disconnect`` is called for each.
+
+        In a transaction of pyramid_tm it happens at its end, whichever that is.
+
+        :param close: end the whole connection of each, with all its namespaces
+        """
         self.chain().disconnect(close)
 
 

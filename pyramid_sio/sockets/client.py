@@ -16,11 +16,11 @@ from pyramid_sio.protocol.packets import SocketPacket, SocketType
 from pyramid_sio.protocol.socket_v5 import Reassembly
 from pyramid_sio.sockets.entering import Entering
 from pyramid_sio.sockets.handling import Handling
+from pyramid_sio.sockets.namespace import Namespace
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import ISession
     from pyramid_sio.sockets.generations import Generation
-    from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.nsp import Nsp
     from pyramid_sio.sockets.server import SioServer
 
@@ -125,8 +125,8 @@ class Client(Entering, Handling):
         kind, namespace, data, id = packet
         socket = self.sockets.get(namespace)
         if kind is _EVENT:
-            if socket is not None and socket.nsp.definition.table.has_unordered:
-                handler = socket.nsp.definition.table.find(data[0])
+            if socket is not None and socket.declared.table.has_unordered:
+                handler = socket.declared.table.find(data[0])
                 if handler is not None and not handler.ordered:
                     self.session.submit_unordered(self._run_event, namespace, data, id)
                     return
@@ -190,7 +190,14 @@ class Client(Entering, Handling):
     # In the session's greenlet, in order.
 
     def _new_socket(self, nsp: Nsp, sid: str, auth: dict[str, Any] | None) -> Namespace:
-        return nsp.definition.cls(self, nsp, sid, auth)
+        if len(nsp.definitions) == 1:
+            return nsp.definition.cls(self, nsp, sid, auth)
+        # Nobody's instance yet: which class it will be of is what is to be found out.
+        asking = Namespace(self, nsp, sid, auth)
+        chosen = self.server.invoker.choose(asking, nsp.definitions)
+        socket: Namespace = chosen.cls(self, nsp, sid, auth)
+        socket.declared = chosen
+        return socket
 
     def _has_joined(self, name: str) -> None:
         if self._joining is not None:
@@ -236,7 +243,7 @@ class Client(Entering, Handling):
         self.session.submit(self._say_goodbye, socket, reason)
 
     def _say_goodbye(self, socket: Namespace, reason: DisconnectReason) -> None:
-        if "on_disconnect" in socket.nsp.definition.table.hooks:
+        if "on_disconnect" in socket.declared.table.hooks:
             self.call_hook(socket, socket.on_disconnect, (reason,))
         self.server.invoker.tell(socket, "disconnected", reason)
         if self.server.recovery is not None:

@@ -58,6 +58,7 @@ class Family(Nsp):
 
     def _make(self, name: str, matchdict: Mapping[str, Any]) -> Nsp:
         child = Nsp(name, self.server, self.definition, matchdict)
+        child.definitions = self.definitions
         child.middlewares.extend(self.middlewares)
         for event, listeners in self.server_listeners.items():
             child.server_listeners[event] = list(listeners)

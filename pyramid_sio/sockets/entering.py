@@ -91,7 +91,7 @@ class Entering:
         self, socket: Namespace, auth: dict[str, Any] | None, missed: Sequence[Message]
     ) -> None:
         self.server.observer.entering(socket)
-        definition = socket.nsp.definition
+        definition = socket.declared
         invoker = self.server.invoker
         if not definition.settled:
             invoker.settle(definition)
@@ -123,7 +123,7 @@ class Entering:
             raise ConnectRefused("the client is gone")
         # Known from here on, so that what everybody gets is kept for it.
         self.server.perform(socket.nsp.add, socket)
-        socket.on_connect(socket.nsp.definition.table.check_auth(auth))
+        socket.on_connect(socket.declared.table.check_auth(auth))
         socket.identify_if_needed()
 
     def _send_refusal(self, name: str, refusal: ConnectRefused) -> None:

@@ -58,7 +58,7 @@ class Handling:
     def _handle(self, socket: Namespace, data: list[Any], id: int | None) -> None:
         name = socket.nsp.name
         event = data[0]
-        table = socket.nsp.definition.table
+        table = socket.declared.table
         handler = table.by_event.get(event) or table.find(event)
         if handler is None:
             logger.debug("%s has no handler for event %.100r", name, event)
@@ -95,7 +95,7 @@ class Handling:
         else:
             rule = f"a handler of {type(socket).__qualname__} failed"
             self.session.complain(rule, f"event {event!r} in {socket.nsp.name}", original)
-        if "on_error" in socket.nsp.definition.table.hooks:
+        if "on_error" in socket.declared.table.hooks:
             self.call_hook(socket, socket.on_error, (event, original))
         invoker.tell(socket, "failed", event, original)
 

@@ -164,7 +164,7 @@ class Gate:
             bucket = self._bucket_of_user(socket, self._limits.users)
             if not bucket.take(now):
                 return RateLimited("user", bucket.rate.text)
-        table = socket.nsp.definition.table
+        table = socket.declared.table
         handler = table.find(event) if table.has_rates else None
         if handler is not None and handler.rate is not None:
             bucket = self._bucket_of_event(socket, handler, handler.rate, now)
@@ -181,7 +181,7 @@ class Gate:
     def _bucket_of_event(
         self, socket: Namespace, handler: Handler, rate: Rate, now: float
     ) -> Bucket:
-        key = (socket.nsp.definition.path, handler.event)
+        key = (socket.declared.path, handler.event)
         bucket = self._events.get(key)
         if bucket is None:
             bucket = self._events[key] = Bucket(rate, now)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyramid_sio.interfaces import IHandshake, IOut
     from pyramid_sio.sockets.client import Client
     from pyramid_sio.sockets.nsp import Nsp
+    from pyramid_sio.sockets.server import Definition
 
 DEFAULT_FLAGS = Flags()
 
@@ -52,6 +53,7 @@ class Namespace(Words, Tappable, Present, Subscriber, Revocable):
         "auth",
         "codec",
         "context",
+        "declared",
         "matchdict",
         "nsp",
         "pid",
@@ -64,6 +66,8 @@ class Namespace(Words, Tappable, Present, Subscriber, Revocable):
         self.sid = sid
         #: The namespace as a whole: ``self.nsp.emit(...)`` reaches everybody, this client too.
         self.nsp = nsp
+        #: What was declared for its class. Not for applications.
+        self.declared: Definition = nsp.definition
         #: What the client passed as ``auth``, a dict; or None.
         self.auth = auth
         #: What a namespace's path pattern matched.
@@ -72,7 +76,7 @@ class Namespace(Words, Tappable, Present, Subscriber, Revocable):
         self.context: Any = None
         #: True if the client has come back and missed nothing.
         self.recovered = False
-        #: The client's secret, by which it can come back; None if it cannot.
+        #: The client's secret, by which it can come back; None if it cannot. Not for applications.
         self.pid: str | None = None
         #: Where packets for this client go. Not for applications.
         self.out: IOut = Held(client.session, nsp.server.max_held)
@@ -141,7 +145,7 @@ class Namespace(Words, Tappable, Present, Subscriber, Revocable):
 
     @property
     def gone(self) -> bool:
-        """True once the client has left; on_disconnect may still be due."""
+        """True once the client has left; ``on_disconnect`` may still be due."""
         return isinstance(self._way, Gone)
 
     @property
@@ -156,25 +160,36 @@ class Namespace(Words, Tappable, Present, Subscriber, Revocable):
 
     @property
     def handshake(self) -> IHandshake:
-        """The request the connection was opened with: ``query``, ``headers``, ``address``..."""
+        """The request the connection was opened with: ``query``, ``headers``, ``address``, ``url``,
+        ``secure``, ``issued`` (seconds since 1970); see ``interfaces.IHandshake``."""
         handshake: IHandshake = self._client.session.handshake
         return handshake
 
     @property
     def session(self) -> dict[str, Any]:
-        """A dict of this connection, for anything. The HTTP session is ``request.session``."""
+        """A dict of this client in this namespace, for anything; it lives as long as the client is
+        connected, and comes back with one that recovers. The HTTP session is ``request.session``.
+        """
         if self._data is None:
             self._data = self.nsp.server.make_data(self)
         return self._data
 
     @property
     def request(self) -> Any:
-        """A Pyramid request made from the handshake's: registry, cookies, identity."""
+        """A Pyramid request made from the handshake's: registry, cookies, identity.
+
+        In a handler, one for each event, with all that the application adds to requests; its
+        finished callbacks run when the handler has ended. Outside of handlers, a new one each
+        time, whose callbacks do not run.
+        """
         return self.nsp.server.invoker.request_of(self)
 
     @property
     def rooms(self) -> frozenset[str]:
-        """The rooms this client is in; the one named by its ``sid`` is always among them."""
+        """The rooms this client is in; the one named by its ``sid`` is always among them.
+
+        A copy, for any greenlet and any thread; in ``on_disconnect`` still those it was in.
+        """
         return frozenset((self.sid, *(self._rooms or ())))
 
     # Sending to this client.
@@ -255,7 +270,7 @@ class Namespace(Words, Tappable, Present, Subscriber, Revocable):
         self._client.session.submit(self._client.run_job, self, func, args)
 
     def send(self, *args: Any) -> None:
-        """Send an event named ``message`` to this client."""
+        """Send an event named ``message`` to this client; else as :meth:`emit`."""
         self.emit("message", *args)
 
     def send_packet(self, packet: SocketPacket, flags: Flags) -> bool:
@@ -292,7 +307,7 @@ class Namespace(Words, Tappable, Present, Subscriber, Revocable):
             not enter one of them; none is entered then
         """
         names = room_names(rooms) - {self.sid}
-        if self.nsp.definition.guards_rooms and not self.gone and names:
+        if self.declared.guards_rooms and not self.gone and names:
             self.nsp.server.invoker.check_rooms(self, names)
         if names:
             self.nsp.server.perform(self.place, names)

@@ -40,6 +40,7 @@ class Nsp(Verbs):
         "__weakref__",
         "adapter",
         "definition",
+        "definitions",
         "matchdict",
         "middlewares",
         "name",
@@ -56,18 +57,25 @@ class Nsp(Verbs):
         definition: Definition,
         matchdict: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
+        #: As clients name it.
         self.name = name
+        #: The server that all namespaces belong to: ``request.sio``.
         self.server = server
+        #: What was declared for it; of several, the one for most clients. Not for applications.
         self.definition = definition
+        #: All of them, those for few clients first. Not for applications.
+        self.definitions: Sequence[Definition] = (definition,)
+        #: What the pattern that was declared has matched in its name.
         self.matchdict = matchdict
-        #: Called with each client that wants in, before its ``on_connect``.
+        #: Called with each client that wants in. Not for applications: see :meth:`use`.
         self.middlewares: list[Middleware] = []
-        #: Called for what other servers say, by event.
+        #: Called for what other servers say, by event. Not for applications: see :meth:`on_server`.
         self.server_listeners: dict[str, list[Callable[..., Any]]] = {}
         #: Who is where, once somebody has asked for that. Not for applications.
         self.roster: Roster | None = None
-        #: The connections by ``sid``.
+        #: The connections of this process by ``sid``. Not for applications: see :meth:`fetch`.
         self.sockets: dict[str, Namespace] = {}
+        #: Its rooms, and the way to the same namespace at other servers. Not for applications.
         self.adapter: IAdapter = self._new_adapter()
         self.adapter.attach(self)
 
@@ -76,6 +84,12 @@ class Nsp(Verbs):
 
     def _new_adapter(self) -> IAdapter:
         return self.server.adapter_factory(self.sockets)
+
+    def serve_with(self, definitions: Sequence[Definition]) -> None:
+        """Serve clients with several classes: each with the first that is meant for it. Not for
+        applications: ``config.add_sio_namespace`` is."""
+        self.definitions = tuple(sorted(definitions, key=lambda definition: definition.order))
+        self.definition = self.definitions[-1]
 
     def chain(self) -> Broadcast:
         return Broadcast(self)
@@ -89,17 +103,23 @@ class Nsp(Verbs):
         self.middlewares.append(middleware)
 
     def on_server(self, event: str, listener: Callable[..., Any]) -> None:
-        """Call ``listener(*args)`` for what other servers send by ``server_side_emit``."""
+        """Call ``listener(*args)`` for what other servers send by ``server_side_emit``.
+
+        It runs in a greenlet of its own (under a server with threads, in a thread), so it may wait.
+        What it returns answers a ``server_side_call``; what it raises is logged.
+
+        :param event: its name
+        """
         self.server_listeners.setdefault(event, []).append(listener)
 
     def hears(self, event: Any) -> bool:
-        """Does anybody here want to know of such an event of another server?"""
+        """Does anybody here want to know of that event of another server? Not for applications."""
         return event in self.server_listeners or event in (REVOKE, REVOKE_ALL)
 
     def receive_from_server(self, event: str, args: Sequence[Any]) -> Any:
         """Another server of the cluster says something; the first answer that is not None.
 
-        Called by adapters. A listener that fails is logged, and has no answer.
+        Not for applications: adapters call it. A listener that fails is logged, and has no answer.
         """
         if event in (REVOKE, REVOKE_ALL):
             hear(event, self, args)
@@ -132,8 +152,10 @@ class Nsp(Verbs):
         self.adapter.server_side_emit(tuple(packet.data), None)
 
     def server_side_call(self, event: str, *args: Any, timeout: float = 5.0) -> list[Any]:
-        """The same, and wait for the answer of each.
+        """The same, and wait for the answer of each. For greenlets and threads that may wait.
 
+        :param timeout: seconds
+        :returns: the answers, in no particular order
         :raises AckTimeout: not all answered in time; ``responses`` holds what came
         """
         answers: list[Any] = self.server.perform(
@@ -179,7 +201,7 @@ class Nsp(Verbs):
         return sorted(self.server.perform(self.users, target_of(room)), key=str)
 
     def users(self, target: Target) -> set[Any]:
-        """The same for a target. Called by adapters too."""
+        """The same for a target. Not for applications: called by adapters too."""
         begin(self)
         return set(self.adapter.users(target))
 
@@ -211,14 +233,15 @@ class Nsp(Verbs):
             self.adapter.enter(socket)
 
     def remove(self, socket: Namespace) -> None:
-        """A connection is gone."""
+        """A connection is gone. Not for applications."""
         # Somebody who came back has the same id as before.
         if self.sockets.get(socket.sid) is socket:
             del self.sockets[socket.sid]
         self.adapter.remove(socket, socket.rooms)
 
     def ask(self, args: Sequence[Any], target: Target, flags: Flags) -> Collected:
-        """Send an event to many; the result is waited on for their acknowledgements."""
+        """Send an event to many; the result is waited on for their acknowledgements. Not for
+        applications: see :meth:`call`."""
         server = self.server
         timeout = server.ack_timeout if flags.timeout is None else flags.timeout
         collected = Collected(server.next_ack_id(), server.make_event(), timeout)

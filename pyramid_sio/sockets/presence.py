@@ -20,6 +20,7 @@ from pyramid_sio.sockets.broadcast import Flags, Target, room_names
 if TYPE_CHECKING:
     from pyramid_sio.sockets.client import Client
     from pyramid_sio.sockets.nsp import Nsp
+    from pyramid_sio.sockets.server import Definition
 
 #: The event that watching clients get.
 EVENT = "presence"
@@ -167,6 +168,7 @@ class Present:
     __slots__ = ()
 
     nsp: Nsp
+    declared: Definition
     sid: str
     _user: Any
     _client: Client
@@ -219,7 +221,7 @@ class Present:
         """Who the user is must be known from here on, if anybody cares. Not for applications."""
         gate, nsp = self._client.gate, self.nsp
         limited = gate is not None and gate.by_user
-        if nsp.roster is not None or limited or nsp.server.invoker.guards(nsp.definition):
+        if nsp.roster is not None or limited or nsp.server.invoker.guards(self.declared):
             self.identify()
 
     def identify(self) -> None:
@@ -273,12 +275,12 @@ class Present:
     # Not for applications.
 
     def appear(self) -> None:
-        """The client is in the namespace, with the rooms it has joined until now."""
+        """The client is in the namespace, with the rooms it has joined. Not for applications."""
         if self.nsp.roster is not None:
             self.nsp.roster.enter(self, (None, *self.rooms))
 
     def vanish(self) -> None:
-        """The client is gone. Idempotent."""
+        """The client is gone. Idempotent. Not for applications."""
         if self.nsp.roster is not None:
             self.nsp.roster.forget(self)
         self._leave_gate()
@@ -288,12 +290,13 @@ class Present:
             self._client.gate.leave(self.sid, self._client.session)
 
     def run_beside(self, hook: Callable[..., Any], *args: Any) -> None:
-        """Run a hook at once, but not here: it may wait."""
+        """Run a hook at once, but not here: it may wait. Not for applications."""
         self._client.session.submit_unordered(self._client.call_hook, self, hook, args)
 
     def run_apart(self, func: Callable[..., Any], *args: Any) -> None:
-        """Run what is no user code beside this client's events; it may wait."""
+        """Run what is no user code beside this client's events. Not for applications."""
         self._client.session.submit_unordered(func, *args)
 
     def complain(self, rule: str, detail: object, error: BaseException | None = None) -> None:
+        """Log, within limits, what this client did wrong. Not for applications."""
         self._client.session.complain(rule, detail, error)

@@ -18,6 +18,7 @@ from pyramid_sio.errors import ConnectRefused, DisconnectReason, ShapedError, Si
 if TYPE_CHECKING:
     from pyramid_sio.sockets.client import Client
     from pyramid_sio.sockets.nsp import Nsp
+    from pyramid_sio.sockets.server import Definition
 
 #: What servers of a cluster tell each other: of one namespace, or of all.
 REVOKE = "pyramid_sio:revoke"
@@ -33,6 +34,7 @@ class Revocable:
     __slots__ = ()
 
     nsp: Nsp
+    declared: Definition
     user: Any
     _client: Client
 
@@ -78,7 +80,7 @@ class Revocable:
     def watch_rights(self) -> None:
         """It is in: look again at intervals, if that is wanted. Not for applications."""
         server = self.nsp.server
-        if server.reauth_interval is not None and server.invoker.guards(self.nsp.definition):
+        if server.reauth_interval is not None and server.invoker.guards(self.declared):
             self._client.session.call_later(server.reauth_interval, _Clock(self))
 
     def recheck_by_clock(self) -> None:
@@ -134,7 +136,7 @@ def sweep(nsps: Iterable[Nsp], user: Hashable, room: str | None) -> None:
     """Look at all clients of namespaces at this server that are in a room, or (None) anywhere."""
     found = []
     for nsp in nsps:
-        if nsp.server.invoker.guards(nsp.definition):
+        if any(map(nsp.server.invoker.guards, nsp.definitions)):
             sockets = list(nsp.sockets.values())
             found += [socket for socket in sockets if room is None or room in socket.rooms]
     Sweep(found, user).start()

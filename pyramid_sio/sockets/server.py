@@ -38,7 +38,7 @@ def normalise(path: str) -> str:
 
 
 def directly(func: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Call it: there is one thread only."""
+    """Call it: there is one thread only. Not for applications."""
     return func(*args, **options)
 
 
@@ -60,6 +60,10 @@ class Definition:
     match: Match | None = None
     #: Has the user to be permitted to enter rooms?
     guards_rooms: bool = False
+    #: Which clients it is for, if there are several of one path; empty: all.
+    key: str = field(init=False, default="")
+    #: Those with a lower one are for fewer clients, and asked first.
+    order: int = field(init=False, default=0)
     #: Has ``IInvoker.settle`` seen it?
     settled: bool = field(init=False, default=False)
     table: HandlerTable = field(init=False)
@@ -112,7 +116,8 @@ class SioServer(Verbs):
     :param keep_empty: keep namespaces that came from a pattern when their last client left
     """
 
-    #: Seconds after which a client's rights are looked at again; None: never.
+    #: Seconds after which a client's rights are looked at again; None: never. Not for
+    #: applications: ``sio.reauth_interval`` is.
     reauth_interval: float | None = None
     #: Makes what other servers are told of a connection for the admin UI; None: nothing.
     note: Callable[[Namespace], dict[str, str]] | None = None
@@ -190,7 +195,8 @@ class SioServer(Verbs):
         yield from self._families.values()
 
     def namespaces(self) -> Iterator[Nsp]:
-        """Every namespace there is at this moment, those that came from patterns included."""
+        """Every namespace there is at this moment, those that came from patterns included. Any
+        greenlet of the process's loop may call."""
         yield from self._nsps.values()
         for family in self._families.values():
             yield from list(family.children.values())
@@ -198,7 +204,7 @@ class SioServer(Verbs):
     def run_in_threads(
         self, invoker: IInvoker, apart: Callable[..., Any], stop: Callable[[float], Any]
     ) -> None:
-        """The application's code runs in native threads from now on.
+        """The application's code runs in native threads from now on. Not for applications.
 
         :param invoker: runs handlers
         :param apart: runs the rest: called in the loop's thread with a function
@@ -209,19 +215,26 @@ class SioServer(Verbs):
         self._stop = stop
 
     def next_ack_id(self) -> int:
-        """Acknowledgement ids count up from 0, over all namespaces."""
+        """Acknowledgement ids count up from 0, over all namespaces. Not for applications."""
         self._last_ack_id += 1
         return self._last_ack_id
 
     def define(self, definition: Definition) -> Nsp:
-        """Add a namespace. A later definition of the same path replaces it."""
+        """Add a namespace. A later definition of the same path, and for the same clients,
+        replaces it; one for others is served beside it, in the same rooms. Not for applications:
+        ``config.add_sio_namespace`` is."""
+        path = definition.path
         if definition.table.has_rates:
             self.limits.has_event_rates = True
+        known = (self._nsps if definition.match is None else self._families).get(path)
+        others = [] if known is None else [d for d in known.definitions if d.key != definition.key]
+        if known is not None and others:
+            known.serve_with([*others, definition])
+            return known
         if definition.match is not None:
-            family = Family(self, definition, keep=self.keep_empty)
-            self._families[definition.path] = family
+            family = self._families[path] = Family(self, definition, keep=self.keep_empty)
             return family
-        nsp = self._nsps[definition.path] = Nsp(definition.path, self, definition)
+        nsp = self._nsps[path] = Nsp(path, self, definition)
         return nsp
 
     def of(self, path: str) -> Nsp:
@@ -243,7 +256,8 @@ class SioServer(Verbs):
         return self._families.get(path) or self._families.get(name) or self.find(name, None)
 
     def find(self, name: str, auth: Any) -> Nsp | None:
-        """The namespace a client asks for, or None. One of a pattern is made if need be."""
+        """The namespace a client asks for, or None. One of a pattern is made if need be. Not for
+        applications: see :meth:`of`."""
         nsp = self._nsps.get(name)
         if nsp is None:
             for family in self._families.values():
@@ -256,7 +270,10 @@ class SioServer(Verbs):
         return self.of("/").chain()
 
     def fetch_sockets(self) -> list[Namespace]:
-        """The connections of the main namespace."""
+        """The connections of the main namespace, those at other servers included. May wait.
+
+        :raises AckTimeout: a server did not answer in time
+        """
         return self.fetch()
 
     def presence(self, room: str | None = None) -> list[Any]:
@@ -322,7 +339,7 @@ class SioServer(Verbs):
             nsp.adapter.close()
 
     def accept(self, session: ISession) -> Client:
-        """A connection was opened. Called by the engine."""
+        """A connection was opened. Called by the engine. Not for applications."""
         generation = self.generations[session.revision]
         limited = self.limits.active
         if session.revision == LEGACY:

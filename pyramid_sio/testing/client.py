@@ -22,11 +22,15 @@ if TYPE_CHECKING:
     from pyramid_sio.interfaces import IDecoder, IEncoder
 
 #: Seconds that a test waits for what should come at once. By the wall, not by a virtual clock.
-PATIENCE = 1.0
+PATIENCE = 5.0
 
 
 class Received(NamedTuple):
-    """An event that came from the server."""
+    """An event that came from the server.
+
+    :param event: its name
+    :param args: its arguments
+    """
 
     event: str
     args: tuple[Any, ...]
@@ -66,6 +70,7 @@ class TestClient:
         #: Why it is not connected any more: ``io server disconnect``, ``io client disconnect`` or
         #: ``transport close``; None while it is.
         self.reason: str | None = None
+        #: What ``connect`` raised. Not for applications.
         self.refusal: ConnectionRefused | None = None
         self._handlers: dict[str, Callable[..., Any]] = {}
         self._acks: dict[int, tuple[Any, ...]] = {}
@@ -179,11 +184,11 @@ class TestClient:
         self._connection.send(SocketPacket(SocketType.EVENT, self.path, args, id))
 
     def gone(self, reason: str) -> None:
-        """It is not connected any more. Idempotent."""
+        """It is not connected any more. Idempotent. Not for applications."""
         self.reason = self.reason or reason
 
     def take(self, packet: SocketPacket) -> None:
-        """A packet for this namespace has come."""
+        """A packet for this namespace has come. Not for applications."""
         if packet.type is SocketType.EVENT:
             event, *args = packet.data
             self.received.append(Received(event, tuple(args)))

@@ -18,6 +18,7 @@ class VirtualClock:
     """
 
     def __init__(self, now: float = 1000.0) -> None:
+        #: The time, in seconds.
         self.now = now
         self._followers: list[Callable[[float], Any]] = []
 
@@ -25,7 +26,8 @@ class VirtualClock:
         return self.now
 
     def follow(self, follower: Callable[[float], Any]) -> None:
-        """Have ``follower(until)`` move :attr:`now` there, and do what is due on the way."""
+        """Have ``follower(until)`` move :attr:`now` there, and do what is due on the way. Not for
+        applications: ``SioTestApp`` calls it."""
         self._followers.append(follower)
 
     def advance(self, seconds: float) -> None:

@@ -113,6 +113,9 @@ class _Invoker:
     def request_of(self, socket: Any) -> Any:
         return self._request
 
+    def choose(self, socket: Any, definitions: Sequence[Any]) -> Any:
+        return definitions[-1]
+
     def admit(self, socket: Any) -> None: ...
 
     def user_of(self, socket: Any) -> Any:

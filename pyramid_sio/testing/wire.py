@@ -57,7 +57,8 @@ class Network:
             self._session.transport_ended(DisconnectReason.TRANSPORT_CLOSE)
 
     def carry(self, direction: str, func: Callable[..., Any], *args: Any) -> None:
-        """Call ``func(*args)`` at the other end, unless the network is against it."""
+        """Call ``func(*args)`` at the other end, unless the network is against it. Not for
+        applications."""
         if not self.up or direction in self._dropping:
             return
         held = self._held[direction]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,3 +66,19 @@ def tsc(tmp_path: Path) -> Callable[..., str]:
         return done.stdout
 
     return compile
+
+
+@pytest.fixture(scope="session")
+def built_docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the documentation, made once; Sphinx has nothing to complain of."""
+    folder = tmp_path_factory.mktemp("docs")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q"]
+    build = subprocess.run(
+        [*command, "-d", folder / "trees", ROOT / "docs", folder / "html"],
+        capture_output=True,
+        text=True,
+        timeout=10 * PATIENCE,
+        check=False,
+    )
+    assert build.returncode == 0, build.stderr
+    return folder / "html"

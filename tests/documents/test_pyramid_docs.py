@@ -96,7 +96,11 @@ def test_configuration(example: Callable[[str], Site], capsys: pytest.CaptureFix
     site = example("configuration.rst")
     german = visit(site, "/door", query={"language": "de"})
     assert german.ask("knock", namespace="/door") == "Herein!"
-    assert visit(site, "/door").ask("knock", namespace="/door") == "Come in!"
+    stranger = site.open()
+    stranger.join("40/door,")
+    assert stranger.ask("knock", namespace="/door") == "Come in!"
+    german.post('42/door,["key"]')
+    assert stranger.poll() == ['42/door,["opened","ada"]']
     assert capsys.readouterr().out == "/door knock 0 s\n"
     assert get_sio(site.registry, "games") is not get_sio(site.registry)
 

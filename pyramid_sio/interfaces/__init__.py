@@ -12,13 +12,27 @@ from typing import Any, Protocol
 from zope.interface import Interface
 
 from pyramid_sio.errors import DisconnectReason, ProtocolError
+from pyramid_sio.interfaces.adapting import IAdapter as IAdapter
+from pyramid_sio.interfaces.adapting import IFlags as IFlags
+from pyramid_sio.interfaces.adapting import IQuestion as IQuestion
+from pyramid_sio.interfaces.adapting import IRecoveringAdapter as IRecoveringAdapter
+from pyramid_sio.interfaces.adapting import ITarget as ITarget
 from pyramid_sio.protocol.packets import Message, SocketPacket
 
 
 class IHandshake(Protocol):
-    """What is kept of the request that opened a connection."""
+    """What is kept of the request that opened a connection: ``self.handshake``.
 
-    #: Whatever a room above keeps with the connection.
+    :ivar query: the fields of its query string; of one that comes twice, the last
+    :ivar headers: by names in lower case
+    :ivar address: where the client is, as far as proxies that are trusted say so
+    :ivar url: path and query string, with what the application is mounted at
+    :ivar secure: did it come over TLS?
+    :ivar xdomain: did it say which page it came from?
+    :ivar issued: when it came, in seconds since 1970
+    :ivar attached: whatever a room above keeps with the connection
+    """
+
     attached: Any
 
     @property
@@ -45,6 +59,12 @@ class ISession(Protocol):
 
     Every method belongs to the thread that runs the loop; any greenlet of it may call.
     None of them waits.
+
+    :ivar id: a secret of its client
+    :ivar handshake: the request that opened it, an ``IHandshake``
+    :ivar revision: of Engine.IO, as its client speaks it; 1 stands for Socket.IO 0.9
+    :ivar transport_name: ``polling`` or ``websocket``, at this moment
+    :ivar is_open: False once it is to end
     """
 
     id: str
@@ -83,7 +103,13 @@ class ISession(Protocol):
 
 
 class ITransport(Protocol):
-    """What carries a session. Implemented in ``engine.transports``; nothing here waits."""
+    """What carries a session. Implemented in ``engine.transports``; nothing here waits.
+
+    ``send`` does what that of a session does; ``ping`` asks the client whether it is there,
+    ``pong`` answers it. Between ``cork`` and ``uncork``, what is sent is collected.
+
+    :ivar name: as ``sio.transports`` has it
+    """
 
     @property
     def name(self) -> str: ...
@@ -109,7 +135,12 @@ class ITransport(Protocol):
 
 
 class IReceiver(Protocol):
-    """Who gets what a WebSocket carries: a session, or a candidate for one."""
+    """Who gets what a WebSocket carries: a session, or a candidate for one.
+
+    ``receive_text`` and ``receive_binary`` take one packet and raise ``ProtocolError`` if it ends
+    the session; ``refuse`` ends it for that, and ``transport_ended`` says that the connection is
+    gone. ``hold_if_behind`` accounts for bytes; True if nothing more is to be read for now.
+    """
 
     def receive_text(self, text: str) -> None: ...
     def receive_binary(self, data: bytes) -> None: ...
@@ -121,7 +152,8 @@ class IReceiver(Protocol):
 class IEngineHandler(Protocol):
     """Who hears a session. Implemented in ``sockets.client``; called in the loop: never waits.
 
-    ``on_text`` and ``on_binary`` raise ``ProtocolError`` for what the peer got wrong.
+    ``on_text`` and ``on_binary`` take one message, and raise ``ProtocolError`` for what the peer
+    got wrong. ``on_close`` is called once, when the session is over.
     """
 
     def on_text(self, text: str) -> None: ...
@@ -159,7 +191,10 @@ class IDecoder(Protocol):
 
 
 class IOut(Protocol):
-    """Where packets for one client of a namespace go: its session, once it is connected."""
+    """Where packets for one client of a namespace go: its session, once it is connected.
+
+    ``send`` does what that of a session does.
+    """
 
     def send(self, message: Message, volatile: bool = False, compress: bool = True) -> bool: ...
 
@@ -181,6 +216,12 @@ class IInvoker(Protocol):
 
     def guards(self, definition: Any) -> bool:
         """Could a user who is in a namespace lose the right to be there?"""
+
+    def choose(self, socket: Any, definitions: Sequence[Any]) -> Any:
+        """The first definition that is meant for a client; the last if none is. Does not raise.
+
+        :param socket: of no class of the application's yet
+        """
 
     def admit(self, socket: Any) -> None:
         """:raises Exception: this client's user may not enter the namespace"""
@@ -219,7 +260,11 @@ class IObserver(Protocol):
 
 
 class IEngineWatcher(Protocol):
-    """Is told what all sessions do; must not wait, nor raise. Sizes are in bytes."""
+    """Is told what all sessions do; must not wait, nor raise. Sizes are in bytes.
+
+    They are ``opened`` and ``closed``, and ``upgraded`` from polling to a WebSocket; packets are
+    ``sent``.
+    """
 
     def opened(self, session: ISession) -> None: ...
     def closed(self, session: ISession, reason: DisconnectReason) -> None: ...
@@ -243,142 +288,6 @@ class IComplaints(Protocol):
         :param rule: a fixed phrase
         :param error: what failed; its traceback follows
         """
-
-
-class ITarget(Protocol):
-    """Whom a broadcast is for: the union of rooms (none: everybody), minus some."""
-
-    @property
-    def rooms(self) -> frozenset[str]: ...
-    @property
-    def excluded(self) -> frozenset[str]: ...
-
-
-class IFlags(Protocol):
-    """How to send."""
-
-    @property
-    def volatile(self) -> bool: ...
-    @property
-    def compress(self) -> bool: ...
-    @property
-    def local(self) -> bool: ...
-
-
-class IQuestion(Protocol):
-    """A broadcast that clients of other servers were asked to acknowledge. In the loop."""
-
-    @property
-    def clients(self) -> int:
-        """Clients of other servers known to have been asked."""
-
-    @property
-    def answers(self) -> Sequence[Any]:
-        """The first argument of each answer that came from other servers."""
-
-    @property
-    def complete(self) -> bool:
-        """Have all servers said how many clients they have, and have those answered?"""
-
-    def count(self, timeout: float) -> None:
-        """Find out how many servers were asked; may wait."""
-
-    def end(self) -> None:
-        """Nobody waits any more."""
-
-
-class IAdapter(Protocol):
-    """Rooms of one namespace, and the way to the same namespace on other servers.
-
-    ``adapters.memory`` is complete by itself; the others delegate to it. With ``local=True``
-    a verb means the clients of this process only.
-    """
-
-    def attach(self, nsp: Any) -> None:
-        """The namespace is there; must not be kept alive by its adapter."""
-
-    def enter(self, socket: Any) -> None:
-        """A connection is about to be in the namespace. ``remove`` ends that."""
-
-    def add(self, socket: Any, rooms: Iterable[str]) -> None: ...
-    def remove(self, socket: Any, rooms: Iterable[str]) -> None: ...
-
-    def select(self, target: ITarget) -> Iterable[Any]:
-        """The connections of this process that are meant."""
-
-    def broadcast(self, packet: SocketPacket, target: ITarget, flags: IFlags) -> None: ...
-    def broadcast_with_ack(
-        self, packet: SocketPacket, target: ITarget, flags: IFlags
-    ) -> Iterable[Any]:
-        """Send to the connections of this process; each is named before it is sent to."""
-
-    def ask_others(
-        self, packet: SocketPacket, target: ITarget, flags: IFlags, changed: Callable[[], None]
-    ) -> IQuestion | None:
-        """Send the same to other servers; None: there are none. Does not wait.
-
-        :param changed: called when an answer came
-        """
-
-    def fetch(self, target: ITarget, local: bool = False) -> list[Any]:
-        """Everybody selected, here and on other servers. May wait.
-
-        :raises AckTimeout: a server did not answer in time
-        """
-
-    def all_rooms(self) -> set[str]:
-        """The rooms that have members, anywhere, each client's own included. May wait.
-
-        :raises AckTimeout: a server did not answer in time
-        """
-
-    def server_count(self) -> int:
-        """The servers of this namespace, this one included. May wait.
-
-        :raises AdapterError: that cannot be found out now
-        """
-
-    def users(self, target: ITarget) -> Iterable[Any]:
-        """The users of the connections selected in this process; never None."""
-
-    def join(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None: ...
-    def leave(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None: ...
-    def disconnect(self, target: ITarget, close: bool, local: bool = False) -> None: ...
-
-    def server_side_emit(self, args: Sequence[Any], timeout: float | None) -> list[Any]:
-        """Say something to the other servers; with a time-out, wait for their answers.
-
-        :raises AckTimeout: not all answered in time; ``responses`` holds what came
-        """
-
-    def close(self) -> None: ...
-
-
-class IRecoveringAdapter(IAdapter, Protocol):
-    """An adapter whose clients can come back after their connection broke.
-
-    Its broadcasts add an offset as last argument. Used if the server has a ``Recovery``.
-    """
-
-    def begin(self, socket: Any) -> str:
-        """A new client; the secret by which it can prove that it is back."""
-
-    def restore(self, socket: Any, pid: str, offset: str | None) -> Any:
-        """What was kept of a client (a ``Recovered``), which is ``socket`` from now on; or None.
-
-        None if anything may be lost. May wait, but not once it knows what was missed.
-
-        :param offset: of the last event the client got, as it says; None: it got none
-        """
-
-    def send(self, socket: Any, packet: SocketPacket, flags: IFlags) -> None:
-        """An event for one client, who may be on its way in, or away."""
-
-    def keep(self, socket: Any) -> None:
-        """A client's connection broke, and its ``on_disconnect`` has ended."""
-
-    def drop(self, socket: Any) -> None:
-        """A client will not come back."""
 
 
 class IEndpoint(Interface):  # type: ignore[misc]
