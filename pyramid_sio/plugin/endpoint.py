@@ -100,13 +100,7 @@ class Endpoint:
             new_decoder=parser.new_decoder,
             recovery=rooms.recovery,
             feeds=find_feeds(values, self.link),
-            connect_timeout=values["connect_timeout"],
-            attachment_timeout=values["upgrade_timeout"],
-            disconnect_grace=values["disconnect_grace"],
-            ack_timeout=values["ack_timeout"],
-            max_attachments=values["max_attachments"],
-            max_attachment_bytes=values["max_attachments"] * values["max_http_buffer_size"],
-            max_held=values["max_buffer_size"],
+            **_bounds(values),
             shut_down=self._shut_down,
             health=self._tell_health,
             limits=_limits(values),
@@ -239,6 +233,19 @@ class Endpoint:
 
 def _engine_settings(values: Mapping[str, Any]) -> EngineSettings:
     return EngineSettings(**{name: values[name] for name in EngineSettings.__dataclass_fields__})
+
+
+def _bounds(values: Mapping[str, Any]) -> dict[str, Any]:
+    """How long and how much the Socket.IO server waits for, in seconds and bytes."""
+    return {
+        "connect_timeout": values["connect_timeout"],
+        "attachment_timeout": values["upgrade_timeout"],
+        "disconnect_grace": values["disconnect_grace"],
+        "ack_timeout": values["ack_timeout"],
+        "max_attachments": values["max_attachments"],
+        "max_attachment_bytes": values["max_attachments"] * values["max_http_buffer_size"],
+        "max_held": values["max_buffer_size"],
+    }
 
 
 def _limits(values: Mapping[str, Any]) -> Limits:

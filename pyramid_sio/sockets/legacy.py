@@ -110,7 +110,7 @@ class LegacyClient(Client):
     def _pass_error(self, packet: SocketPacket) -> None:
         """In the session's greenlet."""
         socket = self.sockets.get(packet.namespace)
-        if socket is not None and "hear_error" in socket.nsp.definition.table.hooks:
+        if socket is not None and "hear_error" in socket.declared.table.hooks:
             self.call_hook(socket, socket.hear_error, (packet.data,))
 
     # Leaving.
