@@ -105,15 +105,15 @@ class Peer:
         handler = self._handler
         sock = handler.socket
         sock.settimeout(0)
-        if sock.family in (socket.AF_INET, socket.AF_INET6):
-            # Or the kernel holds a small frame back until the one before it is confirmed: 40 ms.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         leftover = read_ahead(handler)
         handler.detach_socket()
         if hasattr(sock, "pending"):
             # TLS keeps its state in this object.
             return sock, leftover
-        kind = (sock.family, sock.type, sock.proto)
+        # The inner object's, because the outer one's are members of an enumeration, made for each
+        # who asks.
+        inner = sock._sock
+        kind = (inner.family, inner.type, inner.proto)
         plain = _socket.socket(*kind, fileno=sock.detach())
         plain.setblocking(False)
         return plain, leftover

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import gevent
@@ -243,13 +243,9 @@ class Handler(WSGIHandler):  # type: ignore[misc]
         length = head.get("content-length")
         self.content_length = None if length is None else int(length)
 
-    def _headers(self) -> Iterator[tuple[str, str]]:
-        for name, value in self.headers.items:
-            # With an underscore it could pass for another header.
-            if "_" not in name:
-                key = name.replace("-", "_").upper()
-                if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-                    yield "HTTP_" + key, value
+    def _headers(self) -> Iterable[tuple[str, str]]:
+        variables: list[tuple[str, str]] = self.headers.variables
+        return variables
 
     def _write_with_headers(self, data: bytes) -> None:
         """Send head and body in one piece, so that a client need not wait for the second."""

@@ -5,9 +5,13 @@ Upstream: ``http.server``, once a head has arrived. Downstream: llhttp.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+#: Names of headers that are remembered, and how long they may be, in bytes.
+KNOWN_NAMES, LONGEST_NAME = 256, 64
 
 
 class Head:
@@ -24,6 +28,11 @@ class Head:
 
     def __init__(self, data: bytes) -> None:
         self.items: list[tuple[str, str]] = []
+        #: The first header of each name, which is in lower case.
+        self.fields: dict[str, str] = {}
+        #: What goes into an environ, in order: ``("HTTP_HOST", value)``. Not what describes the
+        #: body, and no name with an underscore: it could pass for another header.
+        self.variables: list[tuple[str, str]] = []
         self.url = ""
         self.keeps_alive = False
         parser = self._parser = HttpRequestParser(self)
@@ -47,7 +56,12 @@ class Head:
         self.url += url.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.items.append((name.decode("latin-1"), value.decode("latin-1")))
+        names = _known_names(name) if len(name) <= LONGEST_NAME else _names(name)
+        text = value.decode("latin-1")
+        self.items.append((names[0], text))
+        self.fields.setdefault(names[1], text)
+        if names[2]:
+            self.variables.append((names[2], text))
 
     def on_headers_complete(self) -> None:
         # Not later: a request without a body is over then, and what it said is forgotten.
@@ -57,14 +71,26 @@ class Head:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first header of that name."""
-        name = name.lower()
-        return next((value for key, value in self.items if key.lower() == name), default)
+        return self.fields.get(name.lower(), default)
 
     getheader = get
 
     @property
     def typeheader(self) -> str | None:
         return self.get("content-type")
+
+
+def _names(name: bytes) -> tuple[str, str, str]:
+    """A header's name, the same in lower case, and its key in an environ; empty: it has none."""
+    text = name.decode("latin-1")
+    key = text.replace("-", "_").upper()
+    if "_" in text or key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        return text, text.lower(), ""
+    return text, text.lower(), f"HTTP_{key}"
+
+
+#: The same few come with every request.
+_known_names = lru_cache(KNOWN_NAMES)(_names)
 
 
 def check_path(url: str) -> None:

@@ -8,6 +8,7 @@ Imported only after the standard library has been patched.
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -140,6 +141,9 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
                 flush=True,
             )
         start_services()
+        # The application is here to stay; the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         if prepare is not None:
             prepare()
             self.start()

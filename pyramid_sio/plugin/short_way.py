@@ -104,7 +104,8 @@ class ShortWay:
         session = self._session(connection)
         if session is None:
             return False
-        headers = {name.lower(): value for name, value in connection.headers.items}
+        headers: dict[str, str] = connection.headers.fields
+        # One of each name.
         is_plain = len(headers) == len(connection.headers.items) and "host" in headers
         if not is_plain or not _SPECIAL.isdisjoint(headers):
             return False

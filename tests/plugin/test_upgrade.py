@@ -114,6 +114,13 @@ class TestOpening:
         wire.send_text('420["message","hello"]')
         wire.expect_texts('42["message","hello"]', '430["hello"]')
 
+    @pytest.mark.parametrize("connection", ["Upgrade", "upgrade", "keep-alive, Upgrade"])
+    def test_as_browsers_write_it(self, site: Site, wire: Wire, connection: str) -> None:
+        ask(site, wire, Connection=connection, Upgrade="WebSocket")
+        status, headers, _ = head_of(wire)
+        assert status == "HTTP/1.1 101 Switching Protocols"
+        assert headers["Sec-WebSocket-Accept"] == ACCEPT
+
     def test_headers_of_hooks_and_cors_go_with_it(self, new_site: NewSite, wire: Wire) -> None:
         def hook(request: Any) -> None:
             request.add_response_callback(
@@ -154,6 +161,8 @@ class TestOpening:
         [
             {"Sec_WebSocket_Key": None},
             {"Sec_WebSocket_Key": "short"},
+            {"Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZ===", "Connection": "upgrade"},
+            {"Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ=="},
             {"Sec_WebSocket_Version": "12"},
             {"Sec_WebSocket_Version": None},
             {"Connection": "close"},
