@@ -20,10 +20,30 @@ if sys.argv[1] == "old":
 
     # Python 3.11 has lost what it asks for.
     inspect.getargspec = inspect.getfullargspec  # type: ignore[attr-defined]
-    from socketio import socketio_manage
+    from socketio import socketio_manage, transports
     from socketio.mixins import BroadcastMixin, RoomsMixin
     from socketio.namespace import BaseNamespace
     from socketio.server import SocketIOServer
+
+    # Its polling is of a time when texts were bytes. Beside that nothing of it is changed.
+    def with_bytes(method: Any) -> Any:
+        return lambda self, data="": method(self, as_bytes(data))
+
+    def with_text(method: Any) -> Any:
+        return lambda self, data: method(self, as_text(data))
+
+    def as_bytes(data: Any) -> bytes:
+        return data if isinstance(data, bytes) else data.encode()
+
+    def as_text(data: Any) -> str:
+        return data if isinstance(data, str) else data.decode()
+
+    unquote = transports.unquote_plus
+    transports.unquote_plus = lambda data: unquote(as_text(data))
+    transports.BaseTransport.write = with_bytes(transports.BaseTransport.write)
+    transports.JSONPolling.write = with_text(transports.JSONPolling.write)
+    polling = transports.XHRPollingTransport
+    polling.decode_payload = with_bytes(polling.decode_payload)
 else:
     from pyramid_sio.compat.gevent_socketio import (  # type: ignore[assignment]
         BaseNamespace,

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
-from urllib.request import urlopen
+from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from pyramid_sio.protocol.engine_v09 import decode_payload
+from pyramid_sio.protocol.socket_v09 import UNKNOWN_CLIENT
 from tests.support import PATIENCE
 
 DEAF, CLOSED = "nothing is heard any more", "the connection is closed"
 #: How long who may be deaf is listened to, in seconds.
 SILENCE = 0.7
+#: An old server names the callback by a list of one.
+_SCRIPT = re.compile(r"io\.j\[(?:\[')?0(?:'\])?\]\((['\"])(.*)\1\);", re.DOTALL)
 _PACKET = re.compile(r"(\d):(\d*)(\+?):([^:]*)(?::(.*))?", re.DOTALL)
 
 
@@ -41,18 +48,17 @@ def readable(packet: str) -> str:
     return f"{kind}:{id}{plus}:{endpoint}:{data}"
 
 
-class Client:
-    """One connection.
+class Closed(Exception):
+    """The server has ended the connection."""
 
-    :param deaf: it may become deaf, so do not be patient
-    """
 
-    def __init__(self, port: int, *, deaf: bool = False) -> None:
-        with urlopen(f"http://127.0.0.1:{port}/socket.io/1/?t=1", timeout=PATIENCE) as answer:
-            self.handshake = answer.read().decode().split(":")
+class WebSocket:
+    """:param where: the transport's URL, without its scheme"""
+
+    def __init__(self, where: str) -> None:
         self._open = ExitStack()
         opening = connect(
-            f"ws://127.0.0.1:{port}/socket.io/1/websocket/{self.handshake[0]}",
+            f"ws:{where}",
             compression=None,
             ping_interval=None,
             open_timeout=PATIENCE,
@@ -61,6 +67,102 @@ class Client:
             proxy=None,
         )
         self._socket = self._open.enter_context(opening)
+
+    def send(self, packet: str) -> None:
+        try:
+            self._socket.send(packet)
+        except ConnectionClosed:
+            raise Closed from None
+
+    def receive(self, patience: float) -> str:
+        """:raises TimeoutError: nothing comes"""
+        try:
+            return str(self._socket.recv(patience))
+        except ConnectionClosed:
+            raise Closed from None
+
+    def close(self) -> None:
+        self._open.close()
+
+
+class XhrPolling:
+    """The same as requests, of which there is one at a time."""
+
+    #: What a POST may be answered with.
+    taken: tuple[str, ...] = ("1",)
+
+    def __init__(self, where: str) -> None:
+        self._url = f"http:{where}"
+        self._packets: deque[str] = deque()
+        # Neither server takes anything before the first poll.
+        self._packets.append(self.receive(PATIENCE))
+
+    def send(self, packet: str) -> None:
+        answer = self._ask(self._body(packet), PATIENCE)
+        assert answer in self.taken, answer
+
+    def receive(self, patience: float) -> str:
+        while not self._packets:
+            self._packets += decode_payload(self._read(self._ask(None, patience)))
+        packet = self._packets.popleft()
+        if packet == UNKNOWN_CLIENT.decode():
+            raise Closed
+        return packet
+
+    def _ask(self, body: bytes | None, patience: float) -> str:
+        headers = {"Content-Type": "text/plain;charset=UTF-8"}
+        with urlopen(Request(f"{self._url}?i=0&t=1", body, headers), timeout=patience) as answer:
+            return str(answer.read().decode())
+
+    @staticmethod
+    def _body(packet: str) -> bytes:
+        return packet.encode()
+
+    @staticmethod
+    def _read(answer: str) -> str:
+        return answer
+
+    def close(self) -> None:
+        """Nothing to break off between two requests."""
+
+
+class JsonpPolling(XhrPolling):
+    """The same with forms, and with scripts for answers."""
+
+    # Nobody reads it.
+    taken = ("1", "io.j[['0']]('1');")
+
+    @staticmethod
+    def _body(packet: str) -> bytes:
+        return f"d={quote(json.dumps(packet, ensure_ascii=False))}".encode()
+
+    @staticmethod
+    def _read(answer: str) -> str:
+        match = _SCRIPT.fullmatch(answer)
+        assert match is not None, answer
+        # As JavaScript reads it, between whichever quotes.
+        text = match[2] if match[1] == '"' else re.sub(r'(?<!\\)"', r'\\"', match[2])
+        return str(json.loads(f'"{text}"'))
+
+
+TRANSPORTS: dict[str, Callable[[str], Any]] = {
+    "websocket": WebSocket,
+    "xhr-polling": XhrPolling,
+    "jsonp-polling": JsonpPolling,
+}
+
+
+class Client:
+    """One connection.
+
+    :param deaf: it may become deaf, so do not be patient
+    """
+
+    def __init__(self, port: int, *, transport: str = "websocket", deaf: bool = False) -> None:
+        with urlopen(f"http://127.0.0.1:{port}/socket.io/1/?t=1", timeout=PATIENCE) as answer:
+            self.handshake = answer.read().decode().split(":")
+        where = f"//127.0.0.1:{port}/socket.io/1/{transport}/{self.handshake[0]}"
+        self._transport = TRANSPORTS[transport](where)
         self._patience = SILENCE if deaf else PATIENCE
         self._number = 0
         self._last_id = ""
@@ -70,8 +172,8 @@ class Client:
     def say(self, packet: str) -> None:
         """Send a packet; ``{id}`` in it is that of the server's last question."""
         try:
-            self._socket.send(packet.replace("{id}", self._last_id))
-        except ConnectionClosed:
+            self._transport.send(packet.replace("{id}", self._last_id))
+        except Closed:
             self.heard.append(CLOSED)
 
     def listen(self) -> None:
@@ -86,13 +188,13 @@ class Client:
                 pass
         except TimeoutError:
             self.heard.append(DEAF)
-        except ConnectionClosed:
+        except Closed:
             self.heard.append(CLOSED)
         else:
             del self.heard[-1]
 
     def _hear_one(self) -> str:
-        packet = str(self._socket.recv(self._patience))
+        packet = self._transport.receive(self._patience)
         match = _PACKET.match(packet)
         if match is not None and match[1] in ("3", "4", "5") and match[2]:
             self._last_id = match[2]
@@ -100,4 +202,4 @@ class Client:
         return self.heard[-1]
 
     def close(self) -> None:
-        self._open.close()
+        self._transport.close()
