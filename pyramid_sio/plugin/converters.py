@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any
 
 from pyramid.path import DottedNameResolver
 from pyramid.settings import aslist
 
+from pyramid_sio.plugin.client_files import FLASH_FILE
 from pyramid_sio.protocol.engine_v09 import TRANSPORTS as LEGACY_TRANSPORTS
 from pyramid_sio.protocol.rates import Rate, parse_rate
 
@@ -42,6 +44,16 @@ def networks(value: Any) -> tuple[Network, ...]:
     """Addresses and networks: ``127.0.0.1 10.0.0.0/8``; ``unix`` for peers without an address."""
     names = aslist(str(value).replace(",", " ") if isinstance(value, str) else value)
     return tuple("unix" if name == "unix" else ip_network(name) for name in names)
+
+
+def flash_folder(value: Any) -> Path | None:
+    """A folder that holds what Flash Player runs; empty: None."""
+    if _is_off(value):
+        return None
+    folder = Path(str(value))
+    if not (folder / FLASH_FILE).is_file():
+        raise ValueError(f"must be a folder that holds {FLASH_FILE}")
+    return folder
 
 
 def _is_off(value: Any) -> bool:

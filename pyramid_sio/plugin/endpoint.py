@@ -42,6 +42,8 @@ from pyramid_sio.sockets.server import SioServer
 from pyramid_sio.workers.member import own_tag
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyramid.registry import Registry
     from pyramid.request import Request
     from pyramid.response import Response
@@ -130,6 +132,8 @@ class Endpoint:
         #: Are clients of Socket.IO 0.9 served, and over what?
         self.legacy: bool = values["legacy"]
         self.legacy_transports: tuple[str, ...] = values["legacy_transports"]
+        self.legacy_client: bool = values["legacy_client"]
+        self.flash_swf: Path | None = values["flash_swf"]
         self._policy_server = _policy_server(values["policy_server"])
         self.per_message_deflate: bool = values["per_message_deflate"]
         self.allow_request: Callable[[Request], Any] | None = values["allow_request"]

@@ -19,6 +19,7 @@ from pyramid_sio.plugin.converters import (
     address,
     count,
     count_or_auto,
+    flash_folder,
     function,
     legacy_transports,
     one_of,
@@ -66,6 +67,20 @@ SETTINGS: tuple[Setting, ...] = (
         "websocket htmlfile xhr-polling jsonp-polling",
         "What those may use, as far as transports allows it; there are flashsocket and "
         "xhr-multipart too, which no browser of today has.",
+    ),
+    Setting(
+        "legacy_client",
+        asbool,
+        "false",
+        "Whether socket.io.js is the client of 0.9, for pages that load it by that name; today's "
+        "is socket.io.min.js then.",
+    ),
+    Setting(
+        "flash_swf",
+        flash_folder,
+        "",
+        "Folder with WebSocketMain.swf, such as dist of socket.io-client 0.9 from npm, for pages "
+        "that use flashsocket; empty: they get none.",
     ),
     Setting(
         "policy_server",

@@ -80,9 +80,13 @@ class EndpointView:
         factories = [_DEFLATE] if endpoint.per_message_deflate else None
         self._library = ServerProtocol(extensions=factories, logger=_library_logger)
         self._legacy: LegacyView | None = None
-        self._client_files = client_files.NAMES
+        self._client_files = client_files.served_files(
+            legacy=endpoint.legacy,
+            legacy_client=endpoint.legacy_client,
+            flash=endpoint.flash_swf,
+            cross_origin=endpoint.origins.cross_origin,
+        )
         if endpoint.legacy:
-            self._client_files |= client_files.LEGACY_NAMES
             self._legacy = LegacyView(
                 endpoint,
                 ask_application=self._ask_application,
@@ -133,7 +137,10 @@ class EndpointView:
         segments = _segments(request)
         name = "/".join(segments)
         if endpoint.serve_client and name in self._client_files:
-            return client_files.client_file(name, request)
+            file = self._client_files[name]
+            if isinstance(file, str):
+                return client_files.client_file(file, request)
+            return client_files.flash_file(file)
         if name == page.TICKET and endpoint.tickets is not None:
             endpoint.origins.check(request)
             return page.ticket_response(request, endpoint)

@@ -91,6 +91,16 @@ def test_refused_script_reaches_the_page(
     assert "Forbidden" in said
 
 
+def test_page_of_its_time_untouched(page: Page, serve: Callable[..., Server]) -> None:
+    """It loads its client by the name that is today's."""
+    server = serve(LEGACY_APP, legacy="true", legacy_client="true")
+    page.goto(f"{server.url}/page")
+    page.evaluate("delete window.io")
+    page.add_script_tag(url="/socket.io/socket.io.js")
+    assert page.evaluate("io.version") == "0.9.17"
+    assert page.evaluate(RUN, ["messages", "websocket", "untouched"]) == "ok"
+
+
 def test_page_that_is_left(page: Page, legacy_server: Server) -> None:
     page.goto(f"{legacy_server.url}/page")
     page.evaluate(

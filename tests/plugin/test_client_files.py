@@ -3,12 +3,15 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from pyramid_sio.plugin import client_files
 from pyramid_sio.plugin.client_files import LEGACY_NAMES, NAMES, client_version
+from pyramid_sio.plugin.converters import flash_folder
 from tests.plugin.conftest import NewSite, Site
+from tests.support import ROOT
 
 VERSION = "4.99.1"
 
@@ -121,3 +124,56 @@ class TestLegacyClient:
         self, new_site: NewSite, files: dict[str, bytes], name: str, sio: dict[str, str]
     ) -> None:
         new_site(**sio).web.get(f"/socket.io/{name}", status=400)
+
+    def test_under_the_name_of_today(self, new_site: NewSite, files: dict[str, bytes]) -> None:
+        site = new_site(legacy="true", legacy_client="true")
+        response = site.web.get("/socket.io/socket.io.js")
+        assert response.headers["ETag"] == '"0.9.99"'
+        assert response.body == files["socket.io-0.9.js"]
+        assert site.web.get("/socket.io/socket.io.min.js").body == files["socket.io.min.js"]
+        site.web.get("/socket.io/socket.io.js.map", status=400)
+
+    def test_not_where_it_is_not_served(self, new_site: NewSite, files: dict[str, bytes]) -> None:
+        response = new_site(legacy_client="true").web.get("/socket.io/socket.io.js")
+        assert response.body == files["socket.io.js"]
+
+
+class TestFlash:
+    MAIN = "/socket.io/static/flashsocket/WebSocketMain.swf"
+    FOREIGN = "/socket.io/static/flashsocket/WebSocketMainInsecure.swf"
+    FOLDER = ROOT / "node_modules" / "socket.io-client-0.9" / "dist"
+
+    def test_what_the_old_client_asks_for(self, new_site: NewSite) -> None:
+        script = (self.FOLDER / "socket.io.js").read_text(encoding="utf-8")
+        assert "'static/flashsocket'" in script
+        assert "'WebSocketMain' + (socket.isXDomain() ? 'Insecure' : '') + '.swf'" in script
+
+        site = new_site(legacy="true", flash_swf=str(self.FOLDER), cors_origins="http://a.example")
+        for path in (self.MAIN, self.FOREIGN):
+            answer = site.web.get(path)
+            assert answer.headers["Content-Type"] == "application/x-shockwave-flash"
+            assert answer.body == (self.FOLDER / path.rpartition("/")[2]).read_bytes()
+            again = {"If-None-Match": answer.headers["ETag"]}
+            assert site.web.get(path, headers=again, status=304).body == b""
+
+    def test_pages_of_others_get_none_that_may_not_connect(self, new_site: NewSite) -> None:
+        site = new_site(legacy="true", flash_swf=str(self.FOLDER))
+        site.web.get(self.MAIN, status=200)
+        site.web.get(self.FOREIGN, status=400)
+
+    @pytest.mark.parametrize(
+        "sio", [{}, {"legacy": "true"}, {"flash_swf": str(FOLDER)}, {"serve_client": "false"}]
+    )
+    def test_not_served(self, new_site: NewSite, sio: dict[str, str]) -> None:
+        new_site(**sio).web.get(self.MAIN, status=400)
+
+    def test_file_that_has_gone(self, new_site: NewSite, tmp_path: Path) -> None:
+        (tmp_path / "WebSocketMain.swf").write_bytes(b"CWS")
+        site = new_site(legacy="true", flash_swf=str(tmp_path))
+        (tmp_path / "WebSocketMain.swf").unlink()
+        assert site.web.get(self.MAIN, status=404).text == "WebSocketMain.swf is not there"
+
+    def test_folder_without_it(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match=r"must be a folder that holds WebSocketMain\.swf"):
+            flash_folder(tmp_path)
+        assert flash_folder("") is None
