@@ -23,8 +23,11 @@ def test_small_frames_are_sent_at_once(given: str) -> None:
             sock.sendall(b"taken")
         return ()
 
-    address = ("127.0.0.1", 0)
-    listener = gevent_socket.create_server(address) if given == "listening" else address
+    listener: Any = ("127.0.0.1", 0)
+    if given == "listening":
+        listener = gevent_socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
     server = HttpServer(
         listener, application, backlog=None, log=None, shutdown_timeout=1, idle_timeout=20
     )
