@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 # Patched, it would tell greenlets apart, not threads.
 get_thread_id: Callable[[], int] = get_original("_thread", "get_ident")
 
-#: Random bytes in a session id: 120 bits, 20 characters.
+#: Random bytes in a session id: 120 bits, 20 characters; less what tells whose it is.
 ID_BYTES = 15
 #: Seconds between two batches of sessions that are ended, when it is done gently.
 DISMISSAL_STEP = 0.1
@@ -254,7 +254,8 @@ class EngineServer:
 
     def new_id(self) -> str:
         """An id for a session: nobody can guess it, and other processes know whose it is."""
-        return self._id_prefix + secrets.token_urlsafe(ID_BYTES)
+        prefix = self._id_prefix
+        return prefix + secrets.token_urlsafe(ID_BYTES)[len(prefix) :]
 
     def new_session(self, id: str, handshake: IHandshake, dialect: Dialect) -> Session:
         """A session that is still to be opened.

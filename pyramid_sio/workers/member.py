@@ -19,8 +19,9 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 TAG_LENGTH = 2
 #: Workers that can be told apart at one time.
 TAGS = len(ALPHABET) ** TAG_LENGTH
-#: Characters of a session id behind the tag: 120 random bits.
-RANDOM_LENGTH = 20
+#: Characters of a session id behind the tag: 108 random bits. No longer than without a tag, as
+#: JavaScript servers know ids of clients by their length.
+RANDOM_LENGTH = 18
 _ID = rf"([A-Za-z0-9_-]{{{TAG_LENGTH}}})[A-Za-z0-9_-]{{{RANDOM_LENGTH}}}"
 _IN_QUERY = re.compile(rf"[?&]sid={_ID}(?=&|$)")
 #: Clients of Socket.IO 0.9 send it as the path's last part.

@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pyramid_sio.workers.children import Child
@@ -36,22 +36,24 @@ class Watchdog:
     """Looks after workers.
 
     :param timeout: seconds in which a worker must have said that it is alive; 0: nobody looks
+    :param clock: returns seconds, monotonic; replaced in tests
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._timeout = timeout
+        self._clock = clock
         #: Seconds from one look to the next, and between two signs of life.
         self.interval = timeout / FATAL
-        self._due = time.monotonic() + self.interval
+        self._due = clock() + self.interval
 
     @property
     def due(self) -> float | None:
-        """When to look next, as ``time.monotonic`` tells it; None: never."""
+        """When to look next, as the clock tells it; None: never."""
         return self._due if self._timeout else None
 
     def look(self, children: Iterable[Child]) -> bool:
         """Look at workers, if it is time; True if others must be told of what was seen."""
-        now = time.monotonic()
+        now = self._clock()
         if not self._timeout or now < self._due:
             return False
         in_time = now - self._due < self.interval / 2
@@ -87,7 +89,7 @@ class Watchdog:
         )
         with contextlib.suppress(ProcessLookupError):
             os.kill(child.pid, DUMP)
-        child.kill_at = time.monotonic() + LAST_WORDS
+        child.kill_at = self._clock() + LAST_WORDS
 
 
 def is_silent(child: Child) -> bool:

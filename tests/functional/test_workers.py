@@ -153,7 +153,7 @@ class TestServing:
 
     def test_unknown_sessions_of_any_worker(self, server: Server) -> None:
         for tag in ("AA", "AB", "ZZ"):
-            answer = ask(server, query=f"EIO=4&transport=polling&sid={tag}{'x' * 20}")
+            answer = ask(server, query=f"EIO=4&transport=polling&sid={tag}{'x' * 18}")
             assert answer.status == 400
             assert answer.json["message"] == "Session ID unknown"
 

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import secrets
 import socket
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from pyramid_sio.engine.server import ID_BYTES
+from pyramid_sio.engine.server import EngineServer, EngineSettings
 from pyramid_sio.workers import member as module
 from pyramid_sio.workers.member import (
     RANDOM_LENGTH,
@@ -21,8 +20,9 @@ from pyramid_sio.workers.member import (
     tag_of,
     tags,
 )
+from tests.engine.conftest import DEFAULTS, Heard
 
-SID = "Zz" + "a-_9" * 5
+SID = "Zz" + "a-_9" * 4 + "a-"
 
 
 class TestTags:
@@ -31,7 +31,7 @@ class TestTags:
         [
             f"/socket.io/?EIO=4&transport=polling&sid={SID}",
             f"/socket.io/?sid={SID}&EIO=4",
-            f"/app/socket.io/?sid=AA{'x' * 20}&sid={SID}",
+            f"/app/socket.io/?sid=AA{'x' * 18}&sid={SID}",
             f"/socket.io/1/xhr-polling/{SID}?t=1",
             f"/socket.io/1/websocket/{SID}",
             f"/socket.io/1/{SID}/",
@@ -57,9 +57,11 @@ class TestTags:
         assert tag_of(url) is None
 
     def test_ids_of_the_engine_are_recognised(self) -> None:
+        settings = EngineSettings(**DEFAULTS)
+        engine = EngineServer(settings, handler_factory=Heard, id_prefix="AB")
         for _ in range(100):
-            id = "AB" + secrets.token_urlsafe(ID_BYTES)
-            assert len(id) == 2 + RANDOM_LENGTH
+            id = engine.new_id()
+            assert len(id) == 2 + RANDOM_LENGTH == 20
             assert tag_of(f"/?sid={id}") == "AB"
 
     def test_all_are_different_until_they_begin_again(self) -> None:
