@@ -81,7 +81,7 @@ class Endpoint:
         values = parse_settings(settings)
         self._read_http(values, settings)
         parser = find_parser(
-            values["parser"], values["json_default"], hides_ids=values["hide_eio3_ids"]
+            values["parser"], values["json_default"], hides_ids=self.hides_eio3_ids
         )
         #: The way to other processes; None: there are none.
         self.link = find_link(values, registry, self._in_loop)
@@ -141,6 +141,7 @@ class Endpoint:
         self.request_hooks: list[Callable[[Request], Response | None]] = []
         #: Of Engine.IO: those that are served.
         self.revisions: tuple[int, ...] = (4, 3) if values["allow_eio3"] else (4,)
+        self.hides_eio3_ids: bool = values["hide_eio3_ids"]
         self.proxies = Proxies(values["trusted_proxies"])
         self.origins = OriginPolicy(
             values["cors_origins"],

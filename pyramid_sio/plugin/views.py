@@ -31,7 +31,7 @@ from pyramid_sio.errors import (
     UnsupportedVersion,
     http_answer,
 )
-from pyramid_sio.plugin import client_files, page
+from pyramid_sio.plugin import client_files, holder, page
 from pyramid_sio.plugin.handshake import Handshake
 from pyramid_sio.plugin.legacy import LegacyView
 from pyramid_sio.plugin.responses import (
@@ -215,11 +215,21 @@ class EndpointView:
         if self._endpoint.cookie is not None:
             cookie = self._endpoint.cookie.header(session.id, over_tls=handshake.secure)
             response.headers.add("Set-Cookie", cookie)
+        if self._shows_secrets(session):
+            set_cookie = holder.bind(session, request, secure=handshake.secure)
+            if set_cookie is not None:
+                response.headers.add("Set-Cookie", set_cookie)
         return response
+
+    def _shows_secrets(self, session: Session) -> bool:
+        """Is the id of a session what others know its client by?"""
+        return session.revision == 3 and not self._endpoint.hides_eio3_ids
 
     def _continue(self, asked: EngineRequest, request: Request) -> Response:
         endpoint = self._endpoint
         session = endpoint.engine.perform(endpoint.engine.find, asked)
+        if self._shows_secrets(session):
+            holder.check(session, request)
         if asked.upgrade:
             if asked.transport != "websocket":
                 raise BadRequest(detail="an upgrade with transport=polling")

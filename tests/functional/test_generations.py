@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page
+from websockets.exceptions import InvalidStatus
 
 from tests.conftest import Serve
 from tests.functional.conftest import APP
 from tests.functional.scenarios import Scenarios
+from tests.functional.wire import ask, open_websocket
 from tests.support import ROOT, Node, Server, free_port
 
 GENERATIONS = (1, 2, 3, 4)
@@ -112,8 +114,8 @@ def test_client_that_takes_no_binary(
 def test_not_served_unless_asked_for(scenarios: Scenarios, serve: Serve, generation: int) -> None:
     server = serve(APP)
     scenarios("generations.not_served", server.url, transport="polling", generation=generation)
-    assert "sent by Socket.IO clients of version 1 and 2" in server.output
-    assert "sio.allow_eio3 = true" in server.output
+    told = server.expect("sent by Socket.IO clients of version 1 and 2")
+    assert "sio.allow_eio3 = true" in told
 
 
 JSONP = """\
@@ -151,6 +153,42 @@ def test_page_that_loads_scripts(
     assert result["intact"] == [True, 1, True, [0, 1, 255]]
     assert result["transport"] == "polling"
     assert result["scripts"] > 0
+
+
+POLLING_PAGE = """\
+async (transports) => {
+  const socket = io({ transports, forceNew: true });
+  await new Promise((done) => socket.once("connect", done));
+  window.ask = (text) => new Promise((done) => socket.emit("echo", text, done));
+  window.transport = () => socket.io.engine.transport.name;
+  return socket.io.engine.id;
+}
+"""
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_who_knows_the_id_of_a_page_cannot_poll_for_it(
+    server: Server, new_page: Callable[..., Page], generation: int
+) -> None:
+    """Its id is what others know it by; its cookie nobody knows."""
+    page = new_page()
+    page.goto(f"{server.url}/page/none.js")
+    page.add_script_tag(path=ROOT / f"node_modules/socket.io-client-{generation}/dist/socket.io.js")
+    sid = page.evaluate(POLLING_PAGE, ["polling"])
+    assert page.evaluate("ask('é😀')") == "é😀"
+
+    for method in ("GET", "POST"):
+        query = f"EIO=3&transport=polling&sid={sid}"
+        answer = ask(server, method, query, body=b"1:2" if method == "POST" else None)
+        assert (answer.status, answer.json["code"]) == (400, 1)
+    with pytest.raises(InvalidStatus):
+        open_websocket(server, f"EIO=3&transport=websocket&sid={sid}").__enter__()
+
+    assert page.evaluate("ask('still here')") == "still here"
+    # Its browser is let through, to a WebSocket as well.
+    page.evaluate(POLLING_PAGE, ["polling", "websocket"])
+    page.wait_for_function("transport() === 'websocket'")
+    assert page.evaluate("ask('upgraded')") == "upgraded"
 
 
 FAR = """\

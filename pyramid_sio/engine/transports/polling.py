@@ -57,6 +57,7 @@ class PollingTransport:
         "_queue",
         "_resumed",
         "_size",
+        "holder",
         "receiving",
         "session",
     )
@@ -66,6 +67,8 @@ class PollingTransport:
     ) -> None:
         self.session = session
         self._binary = binary
+        #: Whose session it is, for whoever lets requests in; None: nobody has said.
+        self.holder: Any = None
         #: True until a POST has been answered: a second one is a violation.
         self.receiving = False
         self._make_event = make_event
