@@ -190,6 +190,24 @@ def test_05_what_is_for_rooms_of_others_does_not_arrive(cluster: Cluster) -> Non
     assert cluster.p(received) - before == 2 * without + 100
 
 
+@only("sharded")
+def test_subscriptions_end_with_those_who_wanted_them(cluster: Cluster) -> None:
+    sid = cluster.sids["p"]
+    wanted = {f"socket.io#/#{name}#".encode() for name in (sid, "r1", "r2")}
+    with redis.Redis.from_url(cluster.redis.url) as direct:
+
+        def heard() -> set[bytes]:
+            return wanted.intersection(direct.pubsub_shardchannels())
+
+        cluster.join("p", "r1", "r2")
+        assert heard() == wanted
+        cluster.a(f"io.in('{sid}').socketsLeave('r1')")
+        wait_until(lambda: len(heard()) == 2, what="one to be given up")
+        cluster.crowd("clients.p.disconnect()")
+        wait_until(lambda: not heard(), what="all to be given up")
+    assert cluster.p("len(nsp.adapter._opening)") == cluster.p("len(nsp.adapter._line._rooms)") == 0
+
+
 def test_08_09_13_whom_it_is_for(cluster: Cluster, listening: Listening) -> None:
     a, p = cluster.sids["a"], cluster.sids["p"]
     cluster.crowd("clients.p.emit('broadcast', 'e', 7)")
