@@ -99,7 +99,7 @@ class BusLine:
         if self._mode == STATIC or len(rooms) != 1:
             return self.channel
         (room,) = rooms
-        if self._mode == PRIVATE or not is_sid(room):
+        if self._mode == PRIVATE or not is_sid(room, self.namespace):
             return self._of(room)
         return self.channel
 
@@ -150,6 +150,14 @@ class BusLine:
         self._rooms.clear()
 
 
-def is_sid(room: object) -> bool:
-    """Does this look like a client's id to a JavaScript server?"""
-    return isinstance(room, str) and len(room) == SID_LENGTH
+def is_sid(room: object, namespace: str) -> bool:
+    """Does this look like a client's id?
+
+    JavaScript servers know those of 20 characters. That of a client of version 2 has its namespace
+    in front; they take it for a room, and no client's room has a channel there.
+    """
+    if not isinstance(room, str):
+        return False
+    return len(room) == SID_LENGTH or (
+        len(room) == len(namespace) + 1 + SID_LENGTH and room.startswith(f"{namespace}#")
+    )

@@ -100,7 +100,7 @@ def hear(*args: Any) -> str:
 def main(global_config: dict[str, str], **settings: Any) -> Router:
     with Configurator(settings=settings) as config:
         config.include("pyramid_sio")
-        for name in ("/", "/only-py", *settings.get("namespaces", "").split()):
+        for name in ("/", "/chat", "/only-py", *settings.get("namespaces", "").split()):
             config.add_sio_namespace(name, Member)
         config.add_route("do", "/do")
         config.add_view(do, route_name="do", renderer="json")

@@ -126,7 +126,8 @@ async function makeAdapter() {
 async function serve() {
   const { Server } = require("socket.io");
   const server = createServer();
-  const io = new Server(server, { adapter: await makeAdapter(), ...(options.server || {}) });
+  const given = { allowEIO3: true, ...options.server };
+  const io = new Server(server, { adapter: await makeAdapter(), ...given });
   scope.io = io;
   scope.heard = [];
   io.on("connection", (socket) => {

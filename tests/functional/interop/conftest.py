@@ -23,7 +23,7 @@ def find_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         def find(name: str) -> Cluster:
             if name not in made:
                 directory = tmp_path_factory.mktemp("redis")
-                cluster = running_cluster(name, directory, serve, second="redis")
+                cluster = running_cluster(name, directory, serve, second="redis", allow_eio3="true")
                 made[name] = running.enter_context(cluster)
             return made[name]
 
