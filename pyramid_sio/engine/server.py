@@ -169,12 +169,28 @@ class EngineServer:
         """Is it known which thread owns the sessions?"""
         return self._thread is not None
 
+    def living(self, sid: str) -> Session | None:
+        """The session of that id.
+
+        One whose client has been silent for too long ends now, and not when the clock ticks.
+        """
+        session = self.sessions.get(sid)
+        if session is not None and session.connection.is_overdue(
+            self.clock(), paused=session.lane.paused
+        ):
+            session.end(DisconnectReason.PING_TIMEOUT)
+            return None
+        if session is not None and session.candidate is not None:
+            # It may have sent the last word of its upgrade there before it asks here.
+            session.candidate.transport.look()
+        return session
+
     def find(self, request: EngineRequest) -> Session:
         """The session a request names.
 
         :raises RequestRefused: there is none, or the request does not fit it
         """
-        session = self.sessions.get(request.sid or "")
+        session = self.living(request.sid or "")
         if session is None and self._dismissed is not None:
             session = self._dismissed.get(request.sid or "")
         if session is None:

@@ -130,7 +130,7 @@ class ShortWay:
         fields = dict([part.partition("=")[::2] for part in query.split("&")])
         if not _FIELDS.issuperset(fields) or fields.get("transport") != "polling":
             return None
-        session = self._engine.sessions.get(fields.get("sid", ""))
+        session = self._engine.living(fields.get("sid", ""))
         if session is None or fields.get("EIO") != "4" or session.revision != 4:
             return None
         # A kind of its own would do something of its own.

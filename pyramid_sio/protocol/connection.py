@@ -13,6 +13,9 @@ from enum import Enum
 from pyramid_sio.errors import DisconnectReason, HeartbeatDirectionError
 from pyramid_sio.protocol.packets import EngineType
 
+#: How much of the time for a pong a ping that goes out late may take.
+MAX_LATENESS = 0.25
+
 
 class State(Enum):
     """Where a session is in its life."""
@@ -101,12 +104,22 @@ class Connection:
             return Due.NOTHING
         if not self.awaiting_pong:
             self.awaiting_pong = True
-            self.deadline = now + self.ping_timeout
+            # Counted from when the ping was due, as a client that keeps time does. One that is
+            # very late is our fault, and takes no more than a part of the client's time.
+            since = max(self.deadline, now - self.ping_timeout * MAX_LATENESS)
+            self.deadline = since + self.ping_timeout
             return Due.PING
         if paused:
             self.deadline = now + self.ping_timeout
             return Due.NOTHING
         return Due.TIMEOUT
+
+    def is_overdue(self, now: float, *, paused: bool = False) -> bool:
+        """Has the client been silent for too long, even if :meth:`reach` is yet to be called?
+
+        :param paused: as for :meth:`reach`
+        """
+        return self.awaiting_pong and now >= self.deadline and not paused
 
     def doubt(self, now: float) -> None:
         """The client may be gone: it has as long as for a pong to show that it is not."""
@@ -160,6 +173,10 @@ class ClientPings(Connection):
         elif kind is EngineType.CLOSE:
             return DisconnectReason.TRANSPORT_CLOSE
         return None
+
+    def is_overdue(self, now: float, *, paused: bool = False) -> bool:
+        """Has the client been silent for too long, even if :meth:`reach` is yet to be called?"""
+        return now >= self.deadline and not paused
 
     def reach(self, now: float, *, paused: bool = False) -> Due:
         """A deadline may have passed: what is due now. Never a ping."""

@@ -12,7 +12,7 @@ from pyramid_sio.engine.server import EngineServer
 from pyramid_sio.engine.session import Session
 from pyramid_sio.errors import BadRequest, DisconnectReason, RequestRefused, UnknownSession
 from pyramid_sio.protocol.request import EngineRequest
-from tests.engine.conftest import NewEngine, heard
+from tests.engine.conftest import NewEngine, Turn, heard
 from tests.engine.wire import CLOSE, Wire
 from tests.fakes import FakeClock, FakeHandshake, until
 
@@ -84,6 +84,29 @@ class TestFind:
         polling.end(DisconnectReason.TRANSPORT_ERROR)
         with pytest.raises(UnknownSession):
             engine.find(request(polling.id))
+
+    @pytest.mark.parametrize("revision", [3, 4])
+    def test_who_was_silent_for_too_long_is_unknown_before_the_clock_ticks(
+        self, engine: EngineServer, clock: FakeClock, revision: int
+    ) -> None:
+        session, _ = engine.open_polling(FakeHandshake(), request(None, revision=revision))
+        asked = request(session.id, revision=revision)
+        clock.advance(25.125)
+        engine.wheel.advance()
+        clock.advance(19.75)
+        assert engine.find(asked) is session
+        clock.advance(0.125)
+        with pytest.raises(UnknownSession):
+            engine.find(asked)
+        assert heard(session).reasons == [DisconnectReason.PING_TIMEOUT]
+
+    def test_who_is_not_read_is_not_unknown(
+        self, engine: EngineServer, polling: Session, turn: Turn, clock: FakeClock
+    ) -> None:
+        turn(25.1)
+        polling.lane.paused = True
+        clock.advance(100)
+        assert engine.find(request(polling.id)) is polling
 
     @pytest.mark.parametrize(
         "wrong", [{"revision": 3}, {"revision": 0}, {"transport": "websocket"}]

@@ -11,8 +11,9 @@ import pytest
 from pyramid_sio.engine.server import EngineServer
 from pyramid_sio.engine.session import Session
 from pyramid_sio.engine.transports.polling import Payload, PollingTransport
-from pyramid_sio.errors import DisconnectReason
+from pyramid_sio.errors import BadRequest, DisconnectReason
 from pyramid_sio.protocol.packets import Message
+from pyramid_sio.protocol.request import EngineRequest
 from tests.engine.conftest import NewEngine, Turn, heard
 from tests.engine.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire
 from tests.fakes import FakeHandshake, until
@@ -75,6 +76,26 @@ def test_the_whole_dance(
     candidate.expect_texts("42[3]")
     turn(24)
     assert polling.is_open, "the time-out of the upgrade is off"
+
+
+@pytest.mark.parametrize("texts", [("2probe", "5"), ("5",)])
+def test_what_came_before_a_poll_is_looked_at_before_it(
+    engine: EngineServer, polling: Session, candidate: Wire, texts: tuple[str, ...]
+) -> None:
+    candidate.send_text(*texts)
+    # The loop has not been asked yet what can be read.
+    with pytest.raises(BadRequest):
+        engine.find(EngineRequest("polling", polling.id, 4, "GET", False))
+    assert polling.upgraded
+
+
+def test_a_candidate_that_has_gone_is_no_harm_to_a_poll(
+    engine: EngineServer, polling: Session, candidate: Wire
+) -> None:
+    candidate.close()
+    for _ in range(2):
+        assert engine.find(EngineRequest("polling", polling.id, 4, "GET", False)) is polling
+    assert polling.candidate is None
 
 
 def test_without_a_probe(polling: Session, candidate: Wire) -> None:

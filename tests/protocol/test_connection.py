@@ -105,6 +105,23 @@ class TestReach:
         assert connection.reach(144.9) is Due.NOTHING
         assert connection.reach(145.0) is Due.TIMEOUT
 
+    @pytest.mark.parametrize(
+        ("pinged_at", "deadline"), [(125.0, 145.0), (127.0, 145.0), (130.0, 145.0), (190.0, 205.0)]
+    )
+    def test_a_late_ping_takes_a_quarter_of_the_time_at_most(
+        self, pinged_at: float, deadline: float
+    ) -> None:
+        connection = opened()
+        assert connection.reach(pinged_at) is Due.PING
+        assert connection.deadline == deadline
+
+    def test_overdue_is_who_owes_a_pong(self) -> None:
+        assert not opened().is_overdue(1000.0)
+        connection = pinged()
+        assert not connection.is_overdue(144.9)
+        assert connection.is_overdue(145.0)
+        assert not connection.is_overdue(145.0, paused=True)
+
     def test_paused_client_gets_time(self) -> None:
         connection = pinged()
         assert connection.reach(145.0, paused=True) is Due.NOTHING
@@ -222,6 +239,12 @@ class TestClientPings:
         assert connection.deadline == 145.0
         assert connection.reach(144.9) is Due.NOTHING
         assert connection.reach(145.0) is Due.TIMEOUT
+
+    def test_overdue_is_who_does_not_ping(self) -> None:
+        connection = self.opened()
+        assert not connection.is_overdue(144.9)
+        assert connection.is_overdue(145.0)
+        assert not connection.is_overdue(145.0, paused=True)
 
     @pytest.mark.parametrize("kind", EngineType)
     def test_only_a_ping_counts(self, kind: EngineType) -> None:

@@ -150,6 +150,11 @@ class WebSocketTransport:
         elif self._tls:
             self._read_on()
 
+    def look(self) -> None:
+        """Read what has come, without waiting for the loop to say that something has."""
+        if not self._over:
+            self._on_readable()
+
     def _read_on(self) -> None:
         """TLS holds decrypted bytes that the descriptor knows nothing of: come back for them."""
         if self._tls and not self._over and self._watcher.active and self._sock.pending():
