@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from pyramid_sio.errors import ProtocolError
-from pyramid_sio.protocol.json_text import to_json
+from pyramid_sio.protocol.json_text import load_mended, to_json
 
 #: Asked for objects that neither JSON nor MessagePack knows; TypeError: it does not either.
 Default = Callable[[Any], Any]
@@ -98,7 +98,10 @@ class ValueEncoder:
 def load_json(data: bytes | memoryview) -> Any:
     """:raises ProtocolError: it is no JSON"""
     try:
-        return orjson.loads(data)
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError as exc:
+            return load_mended(bytes(data).decode("utf-8", "replace"), exc)
     except orjson.JSONDecodeError as exc:
         raise ProtocolError(f"not JSON: {exc.msg}") from None
 

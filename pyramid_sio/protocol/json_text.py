@@ -1,10 +1,12 @@
-"""Python values as JSON text, as all JSON codecs of this package write it.
+"""Python values as JSON text, as all JSON codecs of this package write it; and what it takes to
+read what others write.
 
 Upstream: ``socket_v5``, ``socket_v09`` and ``cluster_values``. Downstream: orjson.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -18,6 +20,15 @@ _BINARY = (bytes, bytearray, memoryview)
 _TIMES = (date, time)  # a datetime is a date
 _KNOWN = (*_TIMES, tuple)
 _dumps = orjson.dumps
+
+#: An escaped character of two halves, or (without the second group) a half by itself. In front of
+#: it stand escaped backslashes only, or it would be none.
+_HALVES = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\u"
+    r"(?:([dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+#: How many of both are looked at: who sends more of them is not worth the time.
+_MAX_HALVES = 10_000
 
 #: What stands in the text for binary data; gets the list where it may put that aside.
 Replace = Callable[[bytes, list[bytes]], Any]
@@ -60,6 +71,25 @@ def dump_json(
         return _dumps(data, convert, OPTIONS | orjson.OPT_NON_STR_KEYS), blobs
     except TypeError as exc:
         raise _reveal(exc) from exc.__cause__
+
+
+def load_mended(text: str, error: orjson.JSONDecodeError) -> Any:
+    """A value from JSON that orjson has refused, if that is for half a character.
+
+    JavaScript cuts texts within characters beyond the first plane, and writes a half as an escape.
+    It becomes U+FFFD, as everywhere else on a text's way out of a browser.
+
+    :param error: what orjson has raised
+    :raises orjson.JSONDecodeError: it is no JSON all the same
+    """
+    mended = _HALVES.sub(_mend, text, count=_MAX_HALVES)
+    if mended == text:
+        raise error
+    return orjson.loads(mended)
+
+
+def _mend(match: re.Match[str]) -> str:
+    return match[0] if match[2] else match[1] + "\\ufffd"
 
 
 def to_json(value: Any) -> Any:

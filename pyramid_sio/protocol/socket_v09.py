@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from pyramid_sio.errors import BadRequest, LimitExceeded, ProtocolError
-from pyramid_sio.protocol.json_text import dump_json
+from pyramid_sio.protocol.json_text import dump_json, load_mended
 from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
 from pyramid_sio.protocol.request import parse_query
 from pyramid_sio.protocol.socket_v5 import MAX_ID_DIGITS, MAX_NAMESPACE, RESERVED_EVENTS
@@ -144,7 +144,10 @@ def _read_connect(endpoint: str, data: str) -> SocketPacket:
 
 def _loads(text: str) -> Any:
     try:
-        return orjson.loads(text)
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError as exc:
+            return load_mended(text, exc)
     except orjson.JSONDecodeError as exc:
         raise ProtocolError(f"not JSON: {exc.msg}") from None
 

@@ -15,7 +15,7 @@ import orjson
 
 from pyramid_sio.errors import LimitExceeded, ProtocolError
 from pyramid_sio.protocol.json_text import OPTIONS as _OPTIONS
-from pyramid_sio.protocol.json_text import dump_json
+from pyramid_sio.protocol.json_text import dump_json, load_mended
 from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
 
 #: Names no event may have: clients and servers emit them by themselves.
@@ -72,7 +72,7 @@ def decode_header(text: str, *, max_attachments: int = MAX_ATTACHMENTS) -> tuple
     try:
         data = _loads(json)
     except orjson.JSONDecodeError as exc:
-        raise ProtocolError(f"not JSON: {exc.msg}") from None
+        data = _load_mended(json, exc)
     number = int(digits) if digits else None
     if digit == "3":
         return _new_packet(SocketPacket, (_ACK, namespace or "/", data, number)), 0
@@ -104,7 +104,7 @@ def _decode_any(text: str, max_attachments: int) -> tuple[SocketPacket, int]:
         try:
             data = _loads(rest)
         except orjson.JSONDecodeError as exc:
-            raise ProtocolError(f"not JSON: {exc.msg}") from None
+            data = _load_mended(rest, exc)
         if data is None:
             raise ProtocolError(f"{kind.name} with null for data")
     else:
@@ -113,6 +113,13 @@ def _decode_any(text: str, max_attachments: int) -> tuple[SocketPacket, int]:
         raise ProtocolError(f"{kind.name} with data it may not have")
     has_id = number and (kind is _EVENT or kind is _ACK)
     return SocketPacket(kind, namespace or "/", data, int(number) if has_id else None), count
+
+
+def _load_mended(json: str, error: orjson.JSONDecodeError) -> Any:
+    try:
+        return load_mended(json, error)
+    except orjson.JSONDecodeError as exc:
+        raise ProtocolError(f"not JSON: {exc.msg}") from None
 
 
 def _count_attachments(digits: str | None, limit: int) -> int:

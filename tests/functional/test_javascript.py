@@ -66,6 +66,7 @@ ONCE = (
     "connect.refused_without_data",
     "connect.same_namespace_twice",
     "events.event_without_handler",
+    "events.half_a_character",
     "events.types_of_arguments",
     "events.what_json_lacks",
     "events.wrong_number_of_arguments",

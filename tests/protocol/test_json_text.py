@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 
-from pyramid_sio.protocol.json_text import dump_json
+from pyramid_sio.protocol.json_text import dump_json, load_mended
 
 Point = namedtuple("Point", "x y")
 
@@ -70,3 +71,35 @@ def test_error_of_the_hook_comes_out() -> None:
 
     with pytest.raises(ZeroDivisionError):
         dump_json([object()], hook, count)
+
+
+def mended(text: str) -> Any:
+    with pytest.raises(orjson.JSONDecodeError) as refused:
+        orjson.loads(text)
+    return load_mended(text, refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r'"\ud83d"', "\ufffd"),
+        (r'"\uDC69 \uD83D"', "\ufffd \ufffd"),
+        (r'"\ud83d\ud83d\udc69\udc69"', "\ufffd👩\ufffd"),
+        (r'"\\\ud83d\\ud83d"', "\\\ufffd\\ud83d"),
+        (r'{"\ud83d":["\n\u00e9"]}', {"\ufffd": ["\né"]}),
+    ],
+)
+def test_half_a_character_is_replaced(text: str, value: Any) -> None:
+    assert mended(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "[", r'"\ud83', r'"\ud83d', r'"\\ud83d\x"', r'["\ud83d"'])
+def test_what_is_no_json_is_not_mended(text: str) -> None:
+    with pytest.raises(orjson.JSONDecodeError):
+        mended(text)
+
+
+def test_halves_without_number_are_not_counted() -> None:
+    assert mended('"' + r"\ud83d" * 10_000 + '"') == "\ufffd" * 10_000
+    with pytest.raises(orjson.JSONDecodeError):
+        mended('"' + r"\ud83d" * 10_001 + '"')

@@ -47,6 +47,15 @@ exports.what_json_lacks = async (t) => {
   assert.deepEqual(await back, [null, null, null, date.toISOString(), { b: 1 }]);
 };
 
+/** A text that was cut within a character is JSON of its own kind. */
+exports.half_a_character = async (t) => {
+  const socket = await t.connected();
+  const cut = "to be continued 👩".slice(0, -1);
+  const whole = "to be continued \ufffd";
+  const answer = await socket.emitWithAck("echo", [cut, { [cut]: "👩" }]);
+  assert.deepEqual(answer, [whole, { [whole]: "👩" }]);
+};
+
 exports.types_of_arguments = async (t) => {
   const socket = await t.connected();
   const answer = await new Promise((resolve) =>
