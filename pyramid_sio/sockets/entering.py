@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyramid_sio.errors import ConnectRefused, ShapedError
 from pyramid_sio.protocol.packets import Message
+from pyramid_sio.sockets.generations import INVALID
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import IEncoder, ISession
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from pyramid_sio.sockets.namespace import Namespace
     from pyramid_sio.sockets.nsp import Nsp
     from pyramid_sio.sockets.server import SioServer
-
-
-#: What a client is told whose namespace does not exist.
-INVALID = "Invalid namespace"
 
 
 class Entering:

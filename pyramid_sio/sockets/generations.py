@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Random bytes in a socket's id: 120 bits, 20 characters.
 ID_BYTES = 15
+#: What a client is told whose namespace does not exist.
+INVALID = "Invalid namespace"
 
 
 class Generation:
@@ -105,5 +107,10 @@ class Generation2(Generation):
         return SocketPacket(SocketType.CONNECT, socket.nsp.name)
 
     def refused(self, name: str, refusal: ConnectRefused) -> SocketPacket:
-        """The client's ``error`` event has one argument: the data if there is any, or the text."""
+        """The client's ``error`` event has one argument: the data if there is any, or the text.
+
+        Of a namespace that does not exist clients of every generation are told alike.
+        """
+        if refusal.message == INVALID and refusal.data is None:
+            return super().refused(name, refusal)
         return SocketPacket(SocketType.CONNECT_ERROR, name, refusal.data or refusal.message)

@@ -99,7 +99,7 @@ class TestSocketIo2:
         assert session.take() == [
             '4/strict,"wrong"',
             '4/strict,{"code":42}',
-            '4/nowhere,"Invalid namespace"',
+            '4/nowhere,{"message":"Invalid namespace"}',
         ]
         assert session.is_open
 
