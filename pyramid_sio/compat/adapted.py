@@ -19,7 +19,7 @@ from pyramid_sio.plugin.frames import make_request
 from pyramid_sio.protocol.packets import Message
 from pyramid_sio.protocol.socket_v09 import MESSAGE_EVENT
 from pyramid_sio.sockets.acks import to_callback
-from pyramid_sio.sockets.entering import INVALID
+from pyramid_sio.sockets.generations import INVALID
 from pyramid_sio.sockets.legacy import REVISION
 from pyramid_sio.sockets.namespace import Namespace
 from pyramid_sio.sockets.taps import Taps

@@ -182,7 +182,7 @@ class EngineServer:
             return None
         if session is not None and session.candidate is not None:
             # It may have sent the last word of its upgrade there before it asks here.
-            session.candidate.transport.look()
+            session.candidate.transport.read()
         return session
 
     def find(self, request: EngineRequest) -> Session:

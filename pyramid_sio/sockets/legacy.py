@@ -14,7 +14,7 @@ from pyramid_sio.errors import ConnectRefused, DisconnectReason, ProtocolError
 from pyramid_sio.protocol.packets import SocketPacket, SocketType
 from pyramid_sio.protocol.socket_v09 import decode
 from pyramid_sio.sockets.client import BY_SERVER, MAX_NAMESPACES, Client
-from pyramid_sio.sockets.entering import INVALID
+from pyramid_sio.sockets.generations import INVALID
 from pyramid_sio.sockets.guarded import GuardedClient
 
 if TYPE_CHECKING:

@@ -118,7 +118,7 @@ class WebSocketTransport:
         if self._over:
             # Sending the answer has failed; libev ends the process over a closed descriptor.
             return
-        self._watcher.start(self._on_readable)
+        self._watcher.start(self.read)
         if leftover:
             self._receive(leftover)
         self._read_on()
@@ -134,7 +134,7 @@ class WebSocketTransport:
 
     # In.
 
-    def _on_readable(self) -> None:
+    def read(self) -> None:  # by the loop, or for who cannot wait for its turn
         try:
             data = self._sock.recv(self._receive_size)
         except WOULD_BLOCK:
@@ -150,15 +150,10 @@ class WebSocketTransport:
         elif self._tls:
             self._read_on()
 
-    def look(self) -> None:
-        """Read what has come, without waiting for the loop to say that something has."""
-        if not self._over:
-            self._on_readable()
-
     def _read_on(self) -> None:
         """TLS holds decrypted bytes that the descriptor knows nothing of: come back for them."""
         if self._tls and not self._over and self._watcher.active and self._sock.pending():
-            gevent.get_hub().loop.run_callback(self._on_readable)
+            gevent.get_hub().loop.run_callback(self.read)
 
     def _receive(self, data: bytes) -> None:
         library_frames = 0
@@ -229,7 +224,7 @@ class WebSocketTransport:
     def resume(self) -> None:
         """Read on, after the handlers were too far behind."""
         if not self._over:
-            self._watcher.start(self._on_readable)
+            self._watcher.start(self.read)
             self._read_on()
 
     # Out.
