@@ -17,7 +17,7 @@ from typing import Any
 
 from gevent.socket import socket as gevent_socket
 
-from pyramid_sio.engine.peer import ENVIRON_KEY, watch_for_end
+from pyramid_sio.engine.peer import ENVIRON_KEY, Delivery, is_closing, watch_for_end
 
 SOCKET_KEY = "gunicorn.socket"
 
@@ -36,10 +36,10 @@ class GuestPeer:
     :param sock: the connection
     """
 
-    __slots__ = ("_sock", "answer", "engines")
+    __slots__ = ("answer", "engines", "socket")
 
     def __init__(self, sock: Any) -> None:
-        self._sock = sock
+        self.socket = sock
         #: Nobody tells us of the end.
         self.engines: set[Any] = set()
         self.answer: Callable[..., Iterable[bytes]] | None = None
@@ -49,7 +49,7 @@ class GuestPeer:
 
         :returns: the socket, and nothing: a client sends no frame before the answer
         """
-        sock = self._sock
+        sock = self.socket
         kind = (sock.family, sock.type, sock.proto)
         plain = _socket.socket(*kind, fileno=os.dup(sock.fileno()))
         plain.setblocking(False)
@@ -63,12 +63,20 @@ class GuestPeer:
 
     def read_behind(self, count: int) -> bytes:
         """Wait for bytes that follow the request without belonging to its body."""
-        data: bytes = self._sock.recv(count)
+        data: bytes = self.socket.recv(count)
         return data
+
+    def is_gone(self) -> bool:
+        """Has the client closed the connection? As far as that is known at this moment."""
+        return is_closing(self.socket)
+
+    def follow(self, when_lost: Callable[[], Any]) -> Delivery:
+        """Find out what becomes of the answer to this request: when it is looked after only."""
+        return Delivery(self, when_lost)
 
     def when_gone(self, callback: Callable[[], Any]) -> Callable[[], None]:
         """Call ``callback()`` in the loop if the client closes the connection.
 
         :returns: a function that ends the watch; must be called
         """
-        return watch_for_end(self._sock, callback)
+        return watch_for_end(self.socket, callback)

@@ -59,7 +59,7 @@ class Delivery:
         sock = getattr(self._handler, "socket", None)
         if sock is None or sock.fileno() < 0:
             return
-        if _is_closing(sock) and _unconfirmed(sock):
+        if is_closing(sock) and _unconfirmed(sock):
             self.fail()
 
 
@@ -129,7 +129,7 @@ class Peer:
 
     def is_gone(self) -> bool:
         """Has the client closed the connection? As far as that is known at this moment."""
-        return _is_closing(self._handler.socket)
+        return is_closing(self._handler.socket)
 
     def when_gone(self, callback: Callable[[], Any]) -> Callable[[], None]:
         """Call ``callback()`` in the loop if the client closes the connection.
@@ -149,7 +149,7 @@ def watch_for_end(sock: Any, callback: Callable[[], Any]) -> Callable[[], None]:
 
     def look() -> None:
         watcher.stop()
-        if _is_closing(sock):
+        if is_closing(sock):
             callback()
 
     def end() -> None:
@@ -185,7 +185,7 @@ def _unconfirmed(sock: Any) -> int:
     return int.from_bytes(count, sys.byteorder)
 
 
-def _is_closing(sock: Any) -> bool:
+def is_closing(sock: Any) -> bool:
     """Look at what has come, without taking it. A further request is no goodbye."""
     try:
         # The class's method: a TLS object refuses to peek.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import gevent.socket
@@ -65,6 +65,31 @@ def test_small_frames_are_sent_at_once() -> None:
 def test_bytes_behind_the_request(pair: tuple[Any, Any]) -> None:
     pair[1].send(b"12345678")
     assert peer_of(pair[0]).read_behind(8) == b"12345678"
+
+
+def test_a_client_that_goes_without_its_answer_is_noticed() -> None:
+    with gevent.socket.socket() as listener, gevent.socket.socket() as client:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.connect(listener.getsockname())
+        accepted, _ = listener.accept()
+        with closing(accepted):
+            lost: list[bool] = []
+            peer = peer_of(accepted)
+            delivery = peer.follow(lambda: lost.append(True))
+            assert not peer.is_gone()
+            accepted._sock.setblocking(False)
+            with suppress(BlockingIOError):
+                while True:
+                    accepted._sock.send(bytes(65536))
+            delivery.look()
+            assert lost == []
+
+            client.close()
+            until(peer.is_gone, what="the end")
+            delivery.look()
+            assert lost == [True]
 
 
 def test_a_client_that_goes_is_noticed(pair: tuple[Any, Any]) -> None:

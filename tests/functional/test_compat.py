@@ -152,6 +152,14 @@ class TestServers:
             running.stop()
             running.expect("sockets left: {}")
 
+    def test_gunicorns_own_worker(self, node: Node) -> None:
+        """As far as it goes: the view has to return the answer there."""
+        app = "tests.functional.compat_app:main({}, framework='pyramid', returns_answer='yes')"
+        with closing(Gunicorn("gevent", app=app)) as running:
+            running.expect("Booting worker")
+            for transport in ("xhr-polling", "websocket"):
+                node("old_chat.js", running.url, transport)
+
     @pytest.mark.parametrize("worker", ["GeventSocketIOWorker", "NginxGeventSocketIOWorker"])
     def test_worker_of_gunicorn(self, node: Node, worker: str) -> None:
         app = "tests.functional.compat_app:main({}, framework='django')"
