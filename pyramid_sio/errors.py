@@ -113,6 +113,13 @@ class UnsupportedVersion(RequestRefused):
     message = "Unsupported protocol version"
 
 
+class ServerUnsuited(RequestRefused):
+    """Not the client's fault: the HTTP server cannot do what is needed."""
+
+    status = 503
+    message = "this server answers one request at a time, which is too few for Socket.IO"
+
+
 def http_answer(refusal: RequestRefused) -> tuple[int, dict[str, Any]]:
     """What a refused request is told: the HTTP status and the JSON body.
 

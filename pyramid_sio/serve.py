@@ -298,7 +298,7 @@ def too_late_message() -> str:
         values = list(vars(module).values()) if module is not None else []
         if any(str(getattr(value, "__module__", "")).startswith("pyramid.") for value in values):
             culprits.append(name)
-    who = ", ".join(culprits[:5]) or "something"
+    who = ", ".join(culprits[:5]) or "this program"
     return (
         f"pyramid_sio: too late to patch the standard library for gevent: {who} has imported "
         f"{TOO_EARLY} already, so that requests of different users would be mixed up.\n"

@@ -109,7 +109,7 @@ class TestTooLate:
     def test_pyramid_itself_is_no_culprit(self, only: dict[str, Any]) -> None:
         for name in ("pyramid.view", "pyramid_sio.plugin.views", "__main__", "__mp_main__"):
             only[name] = self.importer(name, of="pyramid.request")
-        assert "for gevent: something has imported" in too_late_message()
+        assert "for gevent: this program has imported" in too_late_message()
 
     def test_not_too_many_names(self, only: dict[str, Any]) -> None:
         for number in range(20):
@@ -118,7 +118,7 @@ class TestTooLate:
 
     def test_modules_that_are_none(self, only: dict[str, Any]) -> None:
         only["xml.blocked"] = None
-        assert "something has imported" in too_late_message()
+        assert "this program has imported" in too_late_message()
 
 
 class TestOptions:

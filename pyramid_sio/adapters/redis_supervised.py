@@ -86,6 +86,8 @@ def connector(url: str, *, timeout: float, name: str = "pyramid_sio") -> Callabl
         # We try again ourselves, and don't send anything twice.
         retry=Retry(NoBackoff(), 0),
         client_name=name,
+        # The pool counts all it has ever made, and by default makes no more after a hundred.
+        max_connections=2**31 - 1,
     )
     return pool.make_connection
 
@@ -136,8 +138,9 @@ class Supervised:
             self._ended.set()
 
     def _run_once(self) -> None:
-        connection = self._connection = self._connect()
+        self._connection = None
         try:
+            connection = self._connection = self._connect()
             connection.connect()
             self._body(connection, self)
         except Exception as exc:  # noqa: BLE001 - whatever it was, it must go on
@@ -145,7 +148,7 @@ class Supervised:
                 self.failures += 1
                 self._status.fails(self.name, exc)
         finally:
-            self._hang_up(connection)
+            self._hang_up(self._connection)
         # Not all processes at the same moment, when Redis comes back.
         self.stopping.wait(self._pause * random.uniform(0.5, 1.0))
         self._pause = min(2 * self._pause, LONGEST_PAUSE)

@@ -43,10 +43,12 @@ def shape(request: Request, error: Exception) -> Exception:
 
     An exception view that fails is as good as none; it is what is reported then.
     """
+    traceback = error.__traceback__
     try:
         response = invoke_exception_view(request, error)
     except Exception as exc:  # noqa: BLE001 - of the application's view
-        return exc
+        # Where it came from is what a log should show, not that there was no view.
+        return exc.with_traceback(traceback) if exc is error else exc
     return shaped(response, error)
 
 

@@ -34,6 +34,7 @@ from pyramid_sio.plugin.parsers import find_parser
 from pyramid_sio.plugin.proxies import Proxies
 from pyramid_sio.plugin.redis import find_feeds, find_link
 from pyramid_sio.plugin.rooms import find_rooms
+from pyramid_sio.plugin.servers import warn_of_strangers
 from pyramid_sio.plugin.settings import parse_settings
 from pyramid_sio.plugin.threads import Threads
 from pyramid_sio.plugin.tickets import find_tickets
@@ -77,6 +78,8 @@ class Endpoint:
         self._registry = registry
         #: Is the server one of gevent's, in a process that nobody has patched?
         self.unpatched = False
+        #: Has somebody looked at a request of the HTTP server?
+        self._looked = False
         self.name = name
         values = parse_settings(settings)
         self._read_http(values, settings)
@@ -178,6 +181,10 @@ class Endpoint:
     def find_thread(self, environ: Mapping[str, Any]) -> None:
         """The first request has come: find out which thread is to run the loop."""
         self._threads.find_out(environ)
+        if not self._looked:
+            self._looked = True
+            if "polling" in self.engine.settings.transports:
+                warn_of_strangers(environ, shared=self.link is not None)
         if not self.engine.has_thread and not self.unpatched and lacks_patches():
             self.unpatched = True
             logger.error(

@@ -41,6 +41,7 @@ from pyramid_sio.plugin.responses import (
     UpgradeResponse,
     close_connection,
 )
+from pyramid_sio.plugin.servers import check_server
 from pyramid_sio.plugin.short_way import ShortWay
 from pyramid_sio.protocol.dialect import OCTET_STREAM
 from pyramid_sio.protocol.request import EngineRequest, parse_request
@@ -152,6 +153,7 @@ class EndpointView:
                 if upgrade:
                     close_connection(answer, request.environ)
                 return answer
+        check_server(request.environ)
         if LegacyView.recognises(segments):
             if self._legacy is not None:
                 return self._legacy(request, segments, upgrade)

@@ -115,6 +115,13 @@ class Examination:
         visitor, report = self._visitor, self._report
         if answer.status == 403 and answer.is_of_socket_io:
             self._explain_origin(answer)
+        elif answer.status == 503 and answer.is_of_socket_io:
+            report.wrong(
+                "server",
+                answer.message,
+                "use = egg:pyramid_sio",
+                where="[server:main]; or gunicorn -k pyramid_sio.gunicorn.Worker",
+            )
         elif answer.status in (403, 404):
             report.wrong(
                 "polling",

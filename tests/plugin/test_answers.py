@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, ClassVar
 
 import pytest
@@ -204,3 +206,16 @@ class TestExceptionViews:
             new_site, lambda config: config.add_exception_view(broken, context=SoldOutError)
         )
         assert client.ask("fail", "sold out") == {"error": "I'm a teapot"}
+
+
+def test_the_log_shows_where_an_error_came_from(
+    new_site: NewSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = enter(new_site)
+    client.post('42["fail","bug"]')
+    assert client.ask("ping") == "pong"
+    (record,) = [one for one in caplog.records if one.exc_info]
+    assert record.exc_info is not None
+    files = [Path(entry.filename).name for entry in extract_tb(record.exc_info[2])]
+    assert files[-1] == Path(__file__).name
+    assert "answers.py" not in files

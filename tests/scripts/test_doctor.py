@@ -9,9 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from wsgiref.simple_server import make_server
 
 import pytest
+from pyramid.config import Configurator
 
+from pyramid_sio import Namespace
 from pyramid_sio.scripts import idling
 from pyramid_sio.scripts.findings import Report
 from pyramid_sio.scripts.psio import main
@@ -160,6 +163,21 @@ def test_waitress_offers_no_websocket(serve: Serve, doctor: Doctor) -> None:
     status, text = doctor(serve(APP, server={"use": "egg:waitress"}).url)
     assert status == 1
     assert "WRONG websocket: the server offers none" in text
+
+
+def test_a_server_that_answers_one_request_at_a_time(doctor: Doctor) -> None:
+    with Configurator() as config:
+        config.include("pyramid_sio")
+        config.add_sio_namespace("/", Namespace)
+    with make_server("127.0.0.1", 0, config.make_wsgi_app()) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        status, text = doctor(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()
+    assert status == 1
+    assert "WRONG server: this server answers one request at a time" in text
+    assert "in [server:main]; or gunicorn -k pyramid_sio.gunicorn.Worker" in text
 
 
 def test_another_path(serve: Serve, doctor: Doctor) -> None:
