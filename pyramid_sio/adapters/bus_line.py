@@ -60,7 +60,8 @@ class BusLine:
         self.opens_rooms = mode != STATIC
         #: Messages of others that were ignored, because they were none.
         self.ignored = 0
-        self._bus = bus
+        self.bus = bus
+        self.prefix = prefix
         self.namespace = namespace
         self._binary = binary
         self._mode = mode
@@ -78,7 +79,7 @@ class BusLine:
     def open(self, hear: Callable[[Envelope], None], has_room: Callable[[Any], bool]) -> None:
         self.hear = hear
         for channel in (self.channel, self._of(self.uid)):
-            self._own.append(self._bus.subscribe(channel, self._receive))
+            self._own.append(self.bus.subscribe(channel, self._receive))
 
     @property
     def main(self) -> ISubscription:
@@ -89,7 +90,7 @@ class BusLine:
         return f"{self.channel}{name}#"
 
     def send(self, order: Order) -> None:
-        self._bus.publish(self._channel_for(order), self._encode(order))
+        self.bus.publish(self._channel_for(order), self._encode(order))
 
     def _channel_for(self, order: Order) -> str:
         """Where a message goes. Source: ``ShardedRedisAdapter``, ``computeChannel``."""
@@ -105,7 +106,7 @@ class BusLine:
 
     def answer(self, answer: Answer, to: str | None) -> None:
         if to is not None:
-            self._bus.publish(self._of(to), self._encode(answer))
+            self.bus.publish(self._of(to), self._encode(answer))
 
     def _encode(self, message: Order | Answer) -> bytes:
         return encode(
@@ -127,13 +128,13 @@ class BusLine:
             self.hear(envelope)
 
     def join(self, seconds: float) -> None:
-        self._bus.join(seconds)
+        self.bus.join(seconds)
 
     def count(self, timeout: float) -> int:
-        return self._bus.count(self.channel, timeout)
+        return self.bus.count(self.channel, timeout)
 
     def open_room(self, room: str) -> ISubscription:
-        subscription = self._rooms[room] = self._bus.subscribe(self._of(room), self._receive)
+        subscription = self._rooms[room] = self.bus.subscribe(self._of(room), self._receive)
         return subscription
 
     def close_room(self, room: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from pyramid_sio.protocol.cluster import Answer, Envelope, Order
+from pyramid_sio.protocol.cluster_values import ValueEncoder
 
 
 class ISubscription(Protocol):
@@ -59,17 +60,34 @@ class IBus(Protocol):
     At most once, in order for each channel and sender. Any thread may call.
     """
 
-    def subscribe(self, channel: str, hear: Callable[[bytes, bytes], Any]) -> ISubscription:
+    def subscribe(
+        self,
+        channel: str,
+        hear: Callable[[bytes, bytes], Any],
+        began: Callable[[], Any] | None = None,
+    ) -> ISubscription:
         """Hear what is published on a channel, as soon as it can be; does not wait.
 
-        After the connection was lost and is there again, it is heard again.
+        After the connection was lost and is there again, it is heard again. Several begin to be
+        heard in the order of these calls.
 
         :param hear: called with the channel and the bytes, in the thread that owns the clients'
-            connections; must not wait. Gets what this process publishes as well
+            connections; must not wait. Gets what this process publishes as well, or not: that
+            depends on the bus
+        :param began: called there whenever the subscription has become active, or others that it
+            is to be heard by have come; must not wait
         """
 
     def publish(self, channel: str, data: bytes) -> None:
         """Send, or queue within limits, or drop and count it. Never waits, never raises."""
+
+    def reach(self, channel: str, data: bytes, timeout: float) -> int:
+        """Send, and say how many processes that is carried to; may wait. In order with publish.
+
+        :param timeout: seconds
+        :returns: this one is counted if it hears the channel, and what it publishes itself
+        :raises AdapterError: that cannot be found out now
+        """
 
     def join(self, seconds: float) -> None:
         """Be sure to hear answers from now on; may wait. :raises AdapterError: in vain"""
@@ -90,6 +108,12 @@ class ILine(Protocol):
 
     #: The id of this server in this namespace.
     uid: str
+    namespace: str
+    #: For what servers of this package alone say to each other: what carries it, what the names
+    #: of its channels begin with, and what writes it.
+    bus: IBus
+    prefix: str
+    encoder: ValueEncoder
     #: Does it have to be told which rooms have members here?
     opens_rooms: bool
     #: Can other servers be asked for their rooms?

@@ -29,12 +29,24 @@ class RedisBus:
         self._link = link
         self._sharded = sharded
 
-    def subscribe(self, channel: str, hear: Callable[[bytes, bytes], Any]) -> Subscription:
+    def subscribe(
+        self,
+        channel: str,
+        hear: Callable[[bytes, bytes], Any],
+        began: Callable[[], Any] | None = None,
+    ) -> Subscription:
         kind = Kind.SHARD if self._sharded else Kind.CHANNEL
-        return self._link.subscribe(channel, hear, kind=kind)
+        return self._link.subscribe(channel, hear, kind=kind, began=began)
 
     def publish(self, channel: str, data: bytes) -> None:
         self._link.publish(channel, data, shard=self._sharded)
+
+    def reach(self, channel: str, data: bytes, timeout: float) -> int:
+        how = "SPUBLISH" if self._sharded else "PUBLISH"
+        try:
+            return int(self._link.call(how, channel, data, timeout=timeout))
+        except RedisError as exc:
+            raise AdapterError(f"Redis refused a question to servers: {exc}") from exc
 
     def join(self, seconds: float) -> None:
         self._link.join(seconds)

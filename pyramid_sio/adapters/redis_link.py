@@ -30,7 +30,7 @@ from pyramid_sio.adapters.redis_supervised import (
     find_spawn,
     new_event,
 )
-from pyramid_sio.adapters.redis_topics import Hear, Kind, Subscription
+from pyramid_sio.adapters.redis_topics import Began, Hear, Kind, Subscription
 from pyramid_sio.errors import AdapterError
 
 if TYPE_CHECKING:
@@ -368,7 +368,12 @@ class RedisLink:
     # Subscriptions.
 
     def subscribe(
-        self, name: str | bytes, hear: Hear, *, kind: Kind = Kind.CHANNEL
+        self,
+        name: str | bytes,
+        hear: Hear,
+        *,
+        kind: Kind = Kind.CHANNEL,
+        began: Began | None = None,
     ) -> Subscription:
         """Call ``hear(channel, message)``, both bytes, for whatever is published there.
 
@@ -376,8 +381,9 @@ class RedisLink:
         Nothing is connected before :meth:`start`.
 
         :param hear: must not wait
+        :param began: called whenever Redis has confirmed it; must not wait
         """
-        return self._listener.topics.add(kind, name, hear)
+        return self._listener.subscribe(kind, name, hear, began)
 
     def listen(self, name: str, hear: Hear, *, pattern: bool) -> Subscription:
         """The same for a channel or a pattern, connecting if need be."""

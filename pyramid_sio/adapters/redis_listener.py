@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError, ResponseError, TimeoutError
 
 from pyramid_sio.adapters.redis_supervised import find_spawn
-from pyramid_sio.adapters.redis_topics import BEGINNINGS, MESSAGES, Subscription, Topics
+from pyramid_sio.adapters.redis_topics import (
+    BEGINNINGS,
+    MESSAGES,
+    Began,
+    Hear,
+    Kind,
+    Subscription,
+    Topics,
+)
 
 if TYPE_CHECKING:
     from pyramid_sio.adapters.redis_supervised import Supervised
@@ -44,6 +52,21 @@ class Listener:
         # Held while something is written to it.
         self._writing = threading.Lock()
 
+    def subscribe(
+        self, kind: Kind, name: str | bytes, hear: Hear, began: Began | None
+    ) -> Subscription:
+        """See ``RedisLink.subscribe``."""
+        subscription = self.topics.add(kind, name, hear, began)
+        if subscription.active:
+            self._announce((subscription,))
+        return subscription
+
+    def _announce(self, subscriptions: Iterable[Subscription]) -> None:
+        """These have become active."""
+        for subscription in subscriptions:
+            if subscription.began is not None:
+                self._in_loop(self._call, subscription.began)
+
     def _tell(self) -> None:
         """Something is to be subscribed to, or no longer: say so, and make nobody wait."""
         if self._connection is not None:
@@ -52,7 +75,10 @@ class Listener:
     def _tell_now(self) -> None:
         with self._writing:
             connection = self._connection
-            commands = self.topics.take_commands() if connection is not None else ()
+            if connection is None:
+                return
+            commands, active = self.topics.take_commands()
+            self._announce(active)
             if not commands:
                 return
             try:
@@ -108,9 +134,15 @@ class Listener:
             if self.received % TURN == 0:
                 time.sleep(0)
         elif message[0] in BEGINNINGS:
-            self.topics.confirm(BEGINNINGS[message[0]], message[1])
+            self._announce(self.topics.confirm(BEGINNINGS[message[0]], message[1]))
         elif message in (b"PONG", [b"pong", b""]):
             job.works()
+
+    def _call(self, began: Began) -> None:
+        try:
+            began()
+        except Exception as exc:  # noqa: BLE001 - it must not end the listener
+            self._complaints.add("a subscription failed to begin", self._address, error=exc)
 
     def _pass_on(self, subscription: Subscription, channel: bytes, data: bytes) -> None:
         try:

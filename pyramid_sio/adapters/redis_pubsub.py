@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pyramid_sio.adapters.redis_bus import count_subscribers
+from pyramid_sio.adapters.redis_bus import RedisBus, count_subscribers
 from pyramid_sio.adapters.redis_topics import Kind
 from pyramid_sio.errors import ProtocolError
 from pyramid_sio.protocol.cluster import Answer, Broadcast, Envelope, Order, ServerAnswer
@@ -26,7 +26,7 @@ from pyramid_sio.protocol.cluster_classic import (
 from pyramid_sio.protocol.cluster_values import ValueEncoder
 
 if TYPE_CHECKING:
-    from pyramid_sio.adapters.lines import ISubscription
+    from pyramid_sio.adapters.lines import IBus, ISubscription
     from pyramid_sio.adapters.redis_link import RedisLink
     from pyramid_sio.interfaces import IComplaints
 
@@ -63,10 +63,12 @@ class ClassicLine:
         self.uid = secrets.token_urlsafe(UID_BYTES + 1)[:UID_LENGTH]
         #: Messages of others that were ignored, because they were none.
         self.ignored = 0
+        self.bus: IBus = RedisBus(link, sharded=False)
+        self.prefix = key
+        self.namespace = namespace
+        self.encoder = encoder
         self._link = link
-        self._nsp = namespace
         self._specific = specific
-        self._encoder = encoder
         self._complaints = complaints
         self._channels = Channels(key, namespace)
         self._subscriptions: list[ISubscription] = []
@@ -92,7 +94,7 @@ class ClassicLine:
     # Saying.
 
     def send(self, order: Order) -> None:
-        how: dict[str, Any] = {"uid": self.uid, "nsp": self._nsp, "encoder": self._encoder}
+        how: dict[str, Any] = {"uid": self.uid, "nsp": self.namespace, "encoder": self.encoder}
         if isinstance(order, Broadcast) and order.request_id is None:
             channel = self._channels.for_rooms(order.options.rooms)
             self._link.publish(channel, encode_broadcast(order, **how))
@@ -103,7 +105,7 @@ class ClassicLine:
         channel = self._channels.response
         if self._specific and to is not None and not isinstance(answer, ServerAnswer):
             channel = self._channels.response_to(to)
-        self._link.publish(channel, encode_response(answer, encoder=self._encoder))
+        self._link.publish(channel, encode_response(answer, encoder=self.encoder))
 
     def join(self, seconds: float) -> None:
         self._link.join(seconds)
@@ -119,10 +121,10 @@ class ClassicLine:
     def _hear_broadcast(self, channel: bytes, data: bytes) -> None:
         room = self._channels.room_of(channel)
         if not room or self._has_room(room):
-            self._pass_on(lambda: decode_broadcast(data, nsp=self._nsp))
+            self._pass_on(lambda: decode_broadcast(data, nsp=self.namespace))
 
     def _hear_request(self, channel: bytes, data: bytes) -> None:
-        self._pass_on(lambda: decode_request(data, nsp=self._nsp))
+        self._pass_on(lambda: decode_request(data, nsp=self.namespace))
 
     def _hear_response(self, channel: bytes, data: bytes) -> None:
         self._pass_on(lambda: Envelope(None, decode_response(data)))

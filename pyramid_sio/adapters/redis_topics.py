@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
@@ -26,6 +26,8 @@ class Kind(Enum):
 
 #: Called with the channel's name and the message. Must not wait, nor keep the loop busy.
 Hear = Callable[[bytes, bytes], Any]
+#: Called when Redis has begun to send what is wanted. Must not wait.
+Began = Callable[[], Any]
 
 #: Kind by what Redis says: a message, or that a subscription has begun.
 MESSAGES = {kind.value[2]: kind for kind in Kind}
@@ -49,10 +51,11 @@ class Topic:
 class Subscription:
     """One listener's interest in one name; ends with :meth:`close`."""
 
-    __slots__ = ("_topic", "_topics", "hear")
+    __slots__ = ("_topic", "_topics", "began", "hear")
 
-    def __init__(self, topics: Topics, topic: Topic, hear: Hear) -> None:
+    def __init__(self, topics: Topics, topic: Topic, hear: Hear, began: Began | None) -> None:
         self.hear = hear
+        self.began = began
         self._topics = topics
         self._topic = topic
 
@@ -86,15 +89,18 @@ class Topics:
         self._topics: dict[Key, Topic] = {}
         #: What the present connection has been told.
         self._told: set[Key] = set()
-        #: What it may have to be told.
-        self._dirty: set[Key] = set()
+        #: What it may have to be told, in this order: whoever is heard on one name may be relied
+        #: on to hear what was wanted before.
+        self._dirty: dict[Key, None] = {}
         #: Subscriptions it has not confirmed, by how often it was told to.
         self._unconfirmed: dict[Key, int] = {}
 
     def __len__(self) -> int:
         return len(self._topics)
 
-    def add(self, kind: Kind, name: str | bytes, hear: Hear) -> Subscription:
+    def add(
+        self, kind: Kind, name: str | bytes, hear: Hear, began: Began | None = None
+    ) -> Subscription:
         """Begin to listen."""
         key = kind, name.encode() if isinstance(name, str) else bytes(name)
         with self._lock:
@@ -102,8 +108,8 @@ class Topics:
             is_new = topic is None
             if topic is None:
                 topic = self._topics[key] = Topic(key)
-                self._dirty.add(key)
-            subscription = Subscription(self, topic, hear)
+                self._dirty[key] = None
+            subscription = Subscription(self, topic, hear, began)
             topic.listeners += (subscription,)
         if is_new:
             self._changed()
@@ -118,7 +124,7 @@ class Topics:
             if topic.listeners:
                 return
             del self._topics[topic.key]
-            self._dirty.add(topic.key)
+            self._dirty[topic.key] = None
         self._changed()
 
     def wait(self, seconds: float) -> bool:
@@ -134,58 +140,63 @@ class Topics:
         topic = self._topics.get((kind, name))
         return () if topic is None else topic.listeners
 
-    def confirm(self, kind: Kind, name: bytes) -> None:
-        """Redis has begun to send it. One that was told twice confirms twice."""
+    def confirm(self, kind: Kind, name: bytes) -> Iterable[Subscription]:
+        """Redis has begun to send it. One that was told twice confirms twice.
+
+        :returns: the subscriptions that are active by that
+        """
         key = kind, name
         with self._lock:
             left = self._unconfirmed.get(key, 0) - 1
             if left > 0:
                 self._unconfirmed[key] = left
-                return
+                return ()
             self._unconfirmed.pop(key, None)
             topic = self._topics.get(key)
-            if topic is not None and key in self._told:
-                topic.began.set()
+            if topic is None or key not in self._told:
+                return ()
+            topic.began.set()
+            return topic.listeners
 
     def restart(self) -> None:
         """The connection is a new one, which has been told nothing."""
         with self._lock:
             self._told.clear()
             self._unconfirmed.clear()
-            self._dirty = set(self._topics)
+            self._dirty = dict.fromkeys(self._topics)
             for topic in self._topics.values():
                 topic.began.clear()
 
-    def commands(self) -> Iterator[tuple[str | bytes, ...]]:
-        """What Redis has to be told, which it is taken to be from now on."""
-        for kind in Kind:
-            begin, end, _ = kind.value
-            for command, names in ((begin, self._new(kind)), (end, self._old(kind))):
-                # One by one: a name that Redis refuses would take the others of its command along.
-                for name in names:
-                    yield command, name
-        for key in self._dirty & self._told - self._unconfirmed.keys():
-            # Given up and wanted again before Redis had been told anything.
-            self._topics[key].began.set()
-        self._dirty.clear()
+    def take_commands(self) -> tuple[list[tuple[str | bytes, ...]], list[Subscription]]:
+        """What Redis has to be told, all at once: whoever sends it must not be overtaken.
 
-    def _new(self, kind: Kind) -> list[bytes]:
-        keys = [
-            k for k in self._dirty if k[0] is kind and k in self._topics and k not in self._told
-        ]
+        :returns: the commands, which it is taken to know from now on; and the subscriptions that
+            are active without any
+        """
+        with self._lock:
+            active = [
+                # Given up and wanted again before Redis had been told anything.
+                self._topics[key]
+                for key in self._dirty
+                if key in self._topics and key in self._told and key not in self._unconfirmed
+            ]
+            # One by one: a name that Redis refuses would take the others of its command along.
+            commands: list[tuple[str | bytes, ...]]
+            commands = [(key[0].value[0], key[1]) for key in self._begin()]
+            commands += [(key[0].value[1], key[1]) for key in self._end()]
+            self._dirty.clear()
+            for topic in active:
+                topic.began.set()
+            return commands, [each for topic in active for each in topic.listeners]
+
+    def _begin(self) -> list[Key]:
+        keys = [key for key in self._dirty if key in self._topics and key not in self._told]
         self._told.update(keys)
         for key in keys:
             self._unconfirmed[key] = self._unconfirmed.get(key, 0) + 1
-        return [name for _, name in keys]
+        return keys
 
-    def _old(self, kind: Kind) -> list[bytes]:
-        keys = [
-            k for k in self._dirty if k[0] is kind and k not in self._topics and k in self._told
-        ]
+    def _end(self) -> list[Key]:
+        keys = [key for key in self._dirty if key not in self._topics and key in self._told]
         self._told.difference_update(keys)
-        return [name for _, name in keys]
-
-    def take_commands(self) -> list[tuple[str | bytes, ...]]:
-        """:meth:`commands`, all at once: whoever sends them must not be overtaken."""
-        with self._lock:
-            return list(self.commands())
+        return keys

@@ -36,6 +36,8 @@ DATA, HEARD, UNHEARD, ALL_HEARD, NOTED, RECEIVED = b"d", b"h", b"u", b"a", b"n",
 RECEIPT = 65536
 #: Milliseconds that the end waits for others to take what is left.
 LINGER = 200
+#: Seconds that a question waits for those who have not said what they hear.
+SETTLING = 1.0
 #: How long messages are handled before the loop looks at its sockets again, in seconds.
 TIME_SLICE = 0.01
 
@@ -144,13 +146,20 @@ class LocalBus:
 
     # What adapters ask for; any thread.
 
-    def subscribe(self, channel: str, hear: Hear) -> Subscription:
-        subscription = Subscription(self, channel, hear)
+    def subscribe(
+        self, channel: str, hear: Hear, began: Callable[[], Any] | None = None
+    ) -> Subscription:
+        subscription = Subscription(self, channel, hear, began)
         self.in_loop(self._add, subscription)
         return subscription
 
     def publish(self, channel: str, data: bytes) -> None:
         self.in_loop(self._publish, channel, data)
+
+    def reach(self, channel: str, data: bytes, timeout: float) -> int:
+        # One that has just come has not said yet what it hears.
+        self.wait_settled(min(timeout, SETTLING))
+        return int(self._publish(channel, data))
 
     def join(self, seconds: float) -> None:
         """A worker hears from its start."""
@@ -161,16 +170,19 @@ class LocalBus:
 
     # The same, in the loop.
 
-    def _publish(self, channel: str, data: bytes) -> None:
+    def _publish(self, channel: str, data: bytes) -> int:
+        """How many it is for, whether or not they keep up."""
         own = self._channels.get(channel)
         number = 0
         if own is not None:
             number = own.count = own.count + 1
         parts = (self._tag, DATA, channel.encode(), str(number).encode(), data)
-        for neighbour in self._neighbours.values():
-            if channel in neighbour.hears and not neighbour.send(*parts):
+        hearers = [each for each in self._neighbours.values() if channel in each.hears]
+        for neighbour in hearers:
+            if not neighbour.send(*parts):
                 neighbour.lost += 1
                 self._complaints.add("a worker does not keep up", neighbour.tag, "message lost")
+        return len(hearers)
 
     def _add(self, subscription: Subscription) -> None:
         channel = self._channels.get(subscription.channel)
@@ -182,7 +194,7 @@ class LocalBus:
         channel.listeners.append(subscription)
         subscription.entry = channel
         if not channel.unaware:
-            channel.began.set()
+            channel.begin()
 
     def remove(self, subscription: Subscription) -> None:
         """A subscription ends."""
@@ -209,9 +221,10 @@ class LocalBus:
 
     @staticmethod
     def _noted(channel: Channel, tag: str) -> None:
-        channel.unaware.discard(tag)
-        if not channel.unaware:
-            channel.began.set()
+        if tag in channel.unaware:
+            channel.unaware.discard(tag)
+            if not channel.unaware:
+                channel.begin()
 
     # What comes.
 

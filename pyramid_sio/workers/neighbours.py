@@ -5,6 +5,7 @@ Upstream: ``workers.bus``. Downstream: a ZeroMQ socket to each other worker.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from gevent.event import Event
 
 if TYPE_CHECKING:
     from pyramid_sio.workers.bus import LocalBus
+
+logger = logging.getLogger(__name__)
 
 Hear = Callable[[bytes, bytes], Any]
 
@@ -43,6 +46,16 @@ class Channel:
         self.unaware: set[str] = set()
         self.began = Event()
 
+    def begin(self) -> None:
+        """All the others have noted it."""
+        self.began.set()
+        for subscription in tuple(self.listeners):
+            try:
+                if subscription.began is not None:
+                    subscription.began()
+            except Exception:
+                logger.exception("a subscription failed to begin")
+
     def learn(self, tag: str, number: int) -> None:
         """A worker says what it has published last, before it publishes more."""
         if number != self.seen.get(tag):
@@ -62,8 +75,11 @@ class Channel:
 class Subscription:
     """See ``adapters.lines.ISubscription``."""
 
-    def __init__(self, bus: LocalBus, channel: str, hear: Hear) -> None:
+    def __init__(
+        self, bus: LocalBus, channel: str, hear: Hear, began: Callable[[], Any] | None
+    ) -> None:
         self.hear = hear
+        self.began = began
         self.channel = channel
         self._bus = bus
         self.entry: Channel | None = None

@@ -11,6 +11,7 @@ from gevent.event import Event
 from pyramid_sio.errors import AdapterError
 
 Hear = Callable[[bytes, bytes], Any]
+Began = Callable[[], Any]
 
 
 class Exchange:
@@ -28,8 +29,9 @@ class Exchange:
 
 
 class Subscription:
-    def __init__(self, bus: ExchangeBus, channel: str, hear: Hear) -> None:
+    def __init__(self, bus: ExchangeBus, channel: str, hear: Hear, began: Began | None) -> None:
         self.hear = hear
+        self._notify = began
         self._bus = bus
         self._channel = channel
         self._began = Event()
@@ -40,6 +42,11 @@ class Subscription:
 
     def begin(self) -> None:
         self._began.set()
+        if self._notify is not None:
+            self._notify()
+
+    def end(self) -> None:
+        self._began.clear()
 
     def wait(self, seconds: float) -> bool:
         return bool(self._began.wait(seconds))
@@ -55,8 +62,8 @@ class ExchangeBus:
         self._exchange = exchange
         self.heard: dict[str, list[Subscription]] = {}
 
-    def subscribe(self, channel: str, hear: Hear) -> Subscription:
-        subscription = Subscription(self, channel, hear)
+    def subscribe(self, channel: str, hear: Hear, began: Began | None = None) -> Subscription:
+        subscription = Subscription(self, channel, hear, began)
         if not self._exchange.is_down:
             gevent.get_hub().loop.run_callback(self._begin, channel, subscription)
         return subscription
@@ -74,6 +81,16 @@ class ExchangeBus:
         for bus in self._exchange.buses:
             for subscription in tuple(bus.heard.get(channel, ())):
                 subscription.hear(channel.encode(), data)
+
+    def cut(self) -> None:
+        """Nothing comes from it or goes to it any more."""
+        self._exchange.buses.remove(self)
+        self._exchange = Exchange()
+
+    def reach(self, channel: str, data: bytes, timeout: float) -> int:
+        count = self.count(channel, timeout)
+        self.publish(channel, data)
+        return count
 
     def join(self, seconds: float) -> None:
         """It hears all the time."""

@@ -13,7 +13,7 @@ from pyramid_sio.adapters.bus_line import STATIC, BusLine
 from pyramid_sio.workers.bus import OVERHEAD, LocalBus
 from pyramid_sio.workers.member import ALPHABET
 from tests.adapters.members import new_adapter
-from tests.contract.cluster import ClusterContract, NewFactory
+from tests.contract.cluster import ClusterContract, NewFactory, Server
 from tests.fakes import until
 
 
@@ -74,6 +74,13 @@ class TestContract(ClusterContract):
             partial(BusLine, workers.start()), prefix="/socket.io/", mode=STATIC
         )
 
+    @pytest.fixture(autouse=True)
+    def all_workers(self, workers: Workers) -> None:
+        self.workers = workers
+
+    def cut(self, server: Server) -> None:
+        self.workers.end(server.nsp.adapter._line.bus)  # type: ignore[attr-defined]
+
 
 class Heard(list[tuple[bytes, bytes]]):
     def __call__(self, channel: bytes, data: bytes) -> None:
@@ -103,6 +110,51 @@ class TestSubscriptions:
         assert subscription.wait(5)
         assert subscription.active
         assert there.count("b", 1) == 1
+
+    def test_told_whenever_it_is_heard_by_more(self, workers: Workers) -> None:
+        here = workers.start()
+        began: list[int] = []
+        here.subscribe("c", Heard(), lambda: began.append(len(workers.buses)))
+        assert began == [1]
+        there = workers.start()
+        until(lambda: began[1:] == [2], what="the other to note it")
+        workers.end(there)
+        workers.start()
+        until(lambda: began[2:] == [2], what="the next one to note it")
+
+    def test_one_that_fails_to_begin(
+        self, workers: Workers, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        here, there = workers.start(), workers.start()
+        heard = Heard()
+        subscription = here.subscribe("c", heard, lambda: 1 / 0)
+        assert subscription.wait(5)
+        there.publish("c", b"1")
+        until(lambda: heard, what="it to hear all the same")
+        assert "a subscription failed to begin" in caplog.text
+
+    def test_how_many_are_reached(self, workers: Workers) -> None:
+        here, there, other = (workers.start() for _ in range(3))
+        heard = Heard()
+        here.subscribe("c", Heard())
+        assert here.reach("c", b"0", 1.0) == 0
+        assert there.subscribe("c", heard).wait(5)
+        assert here.reach("c", b"1", 1.0) == 1
+        assert other.reach("c", b"2", 1.0) == 2
+        until(lambda: len(heard) == 2, what="both to be heard")
+        assert heard == [(b"c", b"1"), (b"c", b"2")]
+
+    def test_who_has_just_come_is_reached(self, workers: Workers) -> None:
+        here = workers.start()
+        there = LocalBus(workers._directory, "AB", window=10_000)
+        heard = Heard()
+        there.subscribe("c", heard)
+        workers.buses["AB"] = there
+        there.start()
+        workers.tell()
+        assert here.count("c", 1.0) == 0
+        assert here.reach("c", b"1", 1.0) == 1
+        until(lambda: heard, what="it to be heard")
 
     def test_a_second_listener_of_the_same_channel(self, workers: Workers) -> None:
         here, there = workers.start(), workers.start()
