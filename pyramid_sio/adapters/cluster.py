@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
+from pyramid_sio.adapters.elsewhere import Elsewhere
 from pyramid_sio.adapters.hearing import Hearing
 from pyramid_sio.adapters.memory import MemoryAdapter
 from pyramid_sio.adapters.questions import Inquiry, Question, Questions
@@ -56,6 +57,8 @@ class ClusterAdapter:
     :param timeout: seconds that other servers may take to answer
     :param complaints: for what others get wrong
     :param local: delivers to the clients of this process; None: in the usual way
+    :param presence_interval: seconds after which users at other servers are asked for again,
+        while somebody watches them
     """
 
     def __init__(
@@ -66,12 +69,14 @@ class ClusterAdapter:
         timeout: float,
         complaints: IComplaints,
         local: MemoryAdapter | None = None,
+        presence_interval: float = 3.0,
     ) -> None:
         self.local = local or MemoryAdapter(sockets)
         self._sockets = sockets
         self._new_line = new_line
         self._timeout = timeout
         self._complaints = complaints
+        self._presence_interval = presence_interval
         self._questions = Questions()
         self._nsp: Callable[[], Nsp | None] = lambda: None
         self._line: ILine
@@ -80,6 +85,7 @@ class ClusterAdapter:
         #: Until when nothing is waited for: it was in vain a moment ago.
         self._hurry_until = 0.0
         self._hearing: Hearing
+        self._elsewhere: Elsewhere
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.local!r}>"
@@ -95,6 +101,17 @@ class ClusterAdapter:
             questions=self._questions,
             complaints=self._complaints,
         )
+        self._elsewhere = Elsewhere(
+            self._line,
+            self._nsp,
+            nsp.server,
+            local=self.local,
+            timeout=self._timeout,
+            interval=self._presence_interval,
+            complaints=self._complaints,
+        )
+        # First: whoever is counted among the servers of the line then hears of users as well.
+        self._elsewhere.open()
         self._line.open(self._hearing.hear, self.local.has)
 
     @property
@@ -104,6 +121,7 @@ class ClusterAdapter:
         return nsp.server
 
     def close(self) -> None:
+        self._elsewhere.close()
         self._line.close()
         self.local.close()
 
@@ -258,7 +276,14 @@ class ClusterAdapter:
         return self._line.count(self._timeout)
 
     def users(self, target: ITarget) -> set[Any]:
-        return self.local.users(target)
+        elsewhere = self._elsewhere.users(frozenset(target.rooms), frozenset(target.excluded))
+        return elsewhere | self.local.users(target)
+
+    def watch_users(self, room: str | None) -> set[Any]:
+        return self._elsewhere.watch(room)
+
+    def unwatch_users(self, room: str | None) -> None:
+        self._elsewhere.unwatch(room)
 
     def server_side_emit(self, args: Sequence[Any], timeout: float | None) -> list[Any]:
         if timeout is None:

@@ -138,6 +138,13 @@ class MemoryAdapter:
         users.discard(None)
         return users
 
+    def watch_users(self, room: str | None) -> set[Any]:
+        """Nobody is at other servers: there are none."""
+        return set()
+
+    def unwatch_users(self, room: str | None) -> None:
+        """Nothing."""
+
     def join(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None:
         """Make everybody selected join rooms."""
         for socket in self.select(target):

@@ -118,7 +118,19 @@ class IAdapter(Protocol):
         """
 
     def users(self, target: ITarget) -> Iterable[Any]:
-        """The users of the connections selected in this process; never None."""
+        """The users of the connections selected, here and on other servers; never None.
+
+        May wait for the other servers; those that do not answer in time are left out.
+        """
+
+    def watch_users(self, room: str | None) -> Iterable[Any]:
+        """The users in a room (None: in the namespace) on other servers. May wait.
+
+        The namespace's roster is told when they change, from when this has returned.
+        """
+
+    def unwatch_users(self, room: str | None) -> None:
+        """It need not be told any more; harmless if it was not."""
 
     def join(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None: ...
     def leave(self, target: ITarget, rooms: Iterable[str], local: bool = False) -> None: ...

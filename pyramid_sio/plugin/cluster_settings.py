@@ -38,6 +38,13 @@ CLUSTER_SETTINGS: tuple[Setting, ...] = (
         "Seconds other servers may take to say whom they have, or which rooms.",
     ),
     Setting(
+        "presence_interval",
+        seconds,
+        "3",
+        "Seconds after which users at other servers are asked for again, while somebody watches "
+        "them: so long do those of a server that was killed stay for who watches.",
+    ),
+    Setting(
         "redis_prefix",
         str,
         "socket.io",

@@ -87,8 +87,13 @@ def cluster(
     values: Mapping[str, Any], new_line: NewLine, complaints: IComplaints
 ) -> AdapterFactory:
     """An adapter for each namespace, on a line of its own."""
-    timeout = values["requests_timeout"]
-    return partial(ClusterAdapter, new_line=new_line, timeout=timeout, complaints=complaints)
+    return partial(
+        ClusterAdapter,
+        new_line=new_line,
+        timeout=values["requests_timeout"],
+        complaints=complaints,
+        presence_interval=values["presence_interval"],
+    )
 
 
 def recovering(
@@ -103,6 +108,7 @@ def recovering(
         new_line=new_line,
         timeout=values["requests_timeout"],
         complaints=complaints,
+        presence_interval=values["presence_interval"],
         encoder=encoder,
         seconds=values["recovery_seconds"],
         key_prefix=values["redis_session_prefix"],

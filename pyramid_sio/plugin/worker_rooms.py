@@ -67,7 +67,12 @@ def _options(values: Mapping[str, Any], bus: LocalBus, complaints: IComplaints) 
         encoder=ValueEncoder(values["json_default"]),
         complaints=complaints,
     )
-    return {"new_line": new_line, "timeout": values["requests_timeout"], "complaints": complaints}
+    return {
+        "new_line": new_line,
+        "timeout": values["requests_timeout"],
+        "complaints": complaints,
+        "presence_interval": values["presence_interval"],
+    }
 
 
 def bus_of(member: Member, window: int) -> LocalBus:

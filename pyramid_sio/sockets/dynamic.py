@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyramid_sio.interfaces import IAdapter, IFlags, IQuestion, ITarget
     from pyramid_sio.protocol.packets import SocketPacket
     from pyramid_sio.sockets.namespace import Namespace
-    from pyramid_sio.sockets.presence import Listener
+    from pyramid_sio.sockets.roster import Listener
     from pyramid_sio.sockets.server import Definition, SioServer
 
 #: Called with a name and the client's ``auth``: what the name's parts are, or None if it is
@@ -82,6 +82,12 @@ class FamilyAdapter:
         self._family = family
 
     def attach(self, nsp: Nsp) -> None: ...
+
+    def watch_users(self, room: str | None) -> set[Any]:
+        """:raises TypeError: always; there is nobody in a pattern, only in its namespaces"""
+        raise TypeError("a pattern cannot be watched, only its namespaces can")
+
+    def unwatch_users(self, room: str | None) -> None: ...
 
     def enter(self, socket: Namespace) -> None:
         socket.nsp.adapter.enter(socket)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from pyramid_sio.errors import AckTimeout
 from pyramid_sio.protocol.packets import SocketPacket, SocketType
 from pyramid_sio.sockets.broadcast import Broadcast, Flags, Target, Verbs
-from pyramid_sio.sockets.presence import Listener, Roster, begin, target_of
 from pyramid_sio.sockets.revocation import REVOKE, REVOKE_ALL, hear, sweep
+from pyramid_sio.sockets.roster import Listener, Roster, begin, target_of
 
 if TYPE_CHECKING:
     from pyramid_sio.interfaces import IAdapter, IQuestion
@@ -217,9 +217,9 @@ class Nsp(Verbs):
         return users
 
     def _watch(self, listener: Listener, room: str | None) -> list[Any]:
-        watch = begin(self).open(self, room)
-        watch.listeners[listener] = None
-        return watch.users
+        with begin(self).looking(self, room) as watch:
+            watch.listeners[listener] = None
+            return watch.users
 
     def unwatch_presence(self, listener: Listener, room: str | None = None) -> None:
         """Call it no more; harmless if it was not."""

@@ -3,163 +3,26 @@
 Upstream: ``self.presence(room)``, ``self.watch_presence(room)``, ``nsp.watch_presence(...)``.
 Downstream: the adapter knows who is in a room; a namespace's roster tells who came and went.
 
-A namespace has a roster from when somebody first asks, and a roster keeps books only of the
-rooms that somebody watches. Without one, joining and leaving cost nothing more.
+A namespace has a roster from when somebody first asks. Without one, joining and leaving cost
+nothing more.
 
 A client that is nobody in particular (its user is None) is not there for this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
-from pyramid_sio.protocol.packets import SocketPacket, SocketType
-from pyramid_sio.sockets.broadcast import Flags, Target, room_names
+from pyramid_sio.sockets.roster import begin
 
 if TYPE_CHECKING:
     from pyramid_sio.sockets.client import Client
     from pyramid_sio.sockets.nsp import Nsp
     from pyramid_sio.sockets.server import Definition
 
-#: The event that watching clients get.
-EVENT = "presence"
-_HERE = Flags(local=True)
 #: A user nobody has asked for yet.
 UNKNOWN: Any = object()
-
-#: Called with the namespace, the room (None: all of the namespace), the user, and True for
-#: who came, False for who went.
-Listener = Callable[["Nsp", "str | None", Any, bool], Any]
-
-
-def target_of(room: str | None) -> Target:
-    """A room's members; None: everybody in the namespace."""
-    return Target() if room is None else Target(room_names((room,)))
-
-
-class Watch:
-    """Who is in one room that somebody watches."""
-
-    __slots__ = ("_there", "clients", "listeners")
-
-    def __init__(self) -> None:
-        self._there: dict[Hashable, set[Present]] = {}
-        #: The ``sid`` of each that gets events.
-        self.clients: set[str] = set()
-        self.listeners: dict[Listener, None] = {}
-
-    @property
-    def users(self) -> list[Any]:
-        return sorted(self._there, key=str)
-
-    def add(self, socket: Present) -> bool:
-        """One more connection; True: its user was not there."""
-        connections = self._there.setdefault(socket.user, set())
-        is_new = not connections
-        connections.add(socket)
-        return is_new
-
-    def discard(self, socket: Present) -> bool:
-        """One connection less; True: it was the last of its user."""
-        connections = self._there.get(socket.user)
-        if connections is None or socket not in connections:
-            return False
-        connections.discard(socket)
-        if not connections:
-            del self._there[socket.user]
-        return not connections
-
-
-class Roster:
-    """The watched rooms of one namespace. In the loop: never waits.
-
-    It does not know its namespace, which is to end with its last client if it came from a
-    pattern.
-    """
-
-    __slots__ = ("_watches", "complete")
-
-    def __init__(self) -> None:
-        self._watches: dict[str | None, Watch] = {}
-        #: False until all who were connected before there was a roster have been identified.
-        self.complete = False
-
-    @property
-    def watched(self) -> list[str | None]:
-        """The rooms it keeps books of."""
-        return list(self._watches)
-
-    def open(self, nsp: Nsp, room: str | None) -> Watch:
-        """The watch of a room, begun if there is none."""
-        watch = self._watches.get(room)
-        if watch is None:
-            watch = self._watches[room] = Watch()
-            for socket in nsp.adapter.select(target_of(room)):
-                if socket.connected and socket.user is not None:
-                    watch.add(socket)
-        return watch
-
-    def close(self, room: str | None, watcher: str | Listener) -> None:
-        """Somebody does not watch any more; the last one ends it. Harmless if nobody does."""
-        watch = self._watches.get(room)
-        if watch is not None:
-            if isinstance(watcher, str):
-                watch.clients.discard(watcher)
-            else:
-                watch.listeners.pop(watcher, None)
-            if not watch.clients and not watch.listeners:
-                del self._watches[room]
-
-    def enter(self, socket: Present, rooms: Iterable[str | None]) -> None:
-        """A connection is in rooms, or (None) in the namespace."""
-        if self._watches and socket.user is not None:
-            for room in rooms:
-                watch = self._watches.get(room)
-                if watch is not None and watch.add(socket):
-                    _announce(watch, socket, room, came=True)
-
-    def exit(self, socket: Present, rooms: Iterable[str | None]) -> None:
-        """It is not any more. Harmless if it was not."""
-        if self._watches and socket.known:
-            for room in rooms:
-                watch = self._watches.get(room)
-                if watch is not None and watch.discard(socket):
-                    _announce(watch, socket, room, came=False)
-
-    def forget(self, socket: Present) -> None:
-        """A client is gone. Idempotent."""
-        for room in list(self._watches):
-            self.close(room, socket.sid)
-        self.exit(socket, (None, *socket.rooms))
-
-
-def _announce(watch: Watch, socket: Present, room: str | None, *, came: bool) -> None:
-    nsp, user = socket.nsp, socket.user
-    if watch.clients:
-        news = {"room": room, "user": user, "joined": came}
-        packet = SocketPacket(SocketType.EVENT, nsp.name, (EVENT, news))
-        try:
-            nsp.adapter.broadcast(packet, Target(frozenset(watch.clients)), _HERE)
-        except TypeError as exc:
-            # The way out of the namespace passes here: nothing may stop it.
-            socket.complain("a user's name cannot be sent", exc)
-    for listener in tuple(watch.listeners):
-        socket.run_beside(listener, nsp, room, user, came)
-
-
-def begin(nsp: Nsp) -> Roster:
-    """The roster of a namespace, made if there is none. May wait, the first time."""
-    roster = nsp.roster
-    if roster is None:
-        # From here on everybody is identified before being admitted.
-        roster = nsp.roster = Roster()
-    if not roster.complete:
-        for socket in list(nsp.sockets.values()):
-            if socket.connected:
-                socket.identify()
-        roster.complete = True
-    return roster
 
 
 class Present:
@@ -261,11 +124,11 @@ class Present:
 
     def _watch_presence(self, room: str | None) -> list[Any]:
         roster = begin(self.nsp)
-        if self.gone:
-            return []
-        watch = roster.open(self.nsp, room)
-        watch.clients.add(self.sid)
-        return watch.users
+        with roster.looking(self.nsp, room) as watch:
+            if self.gone:
+                return []
+            watch.clients.add(self.sid)
+            return watch.users
 
     def unwatch_presence(self, room: str | None = None) -> None:
         """Send this client no more such events; harmless if it got none."""

@@ -28,4 +28,10 @@ def new_link(url: str, running: ExitStack, **options: Any) -> RedisLink:
 def new_adapter(new_line: Callable[..., Any], **options: Any) -> Any:
     """Makes adapters of one server."""
     line = partial(new_line, encoder=ValueEncoder(), complaints=COMPLAINTS, **options)
-    return partial(ClusterAdapter, new_line=line, timeout=5.0, complaints=COMPLAINTS)
+    return partial(
+        ClusterAdapter,
+        new_line=line,
+        timeout=5.0,
+        complaints=COMPLAINTS,
+        presence_interval=0.2,
+    )

@@ -11,7 +11,7 @@ from pyramid_sio.adapters.cluster import ClusterAdapter
 from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.protocol.cluster_values import ValueEncoder
 from tests.adapters.buses import Exchange
-from tests.contract.cluster import ClusterContract, NewFactory
+from tests.contract.cluster import ClusterContract, NewFactory, Server
 
 
 def new_adapter(exchange: Exchange, mode: str = "dynamic") -> Any:
@@ -25,7 +25,9 @@ def new_adapter(exchange: Exchange, mode: str = "dynamic") -> Any:
         encoder=ValueEncoder(),
         complaints=complaints,
     )
-    return partial(ClusterAdapter, new_line=line, timeout=2.0, complaints=complaints)
+    return partial(
+        ClusterAdapter, new_line=line, timeout=2.0, complaints=complaints, presence_interval=0.2
+    )
 
 
 class TestContract(ClusterContract):
@@ -33,3 +35,6 @@ class TestContract(ClusterContract):
     def new_factory(self, request: pytest.FixtureRequest) -> NewFactory:
         exchange = Exchange()
         return lambda: new_adapter(exchange, request.param)
+
+    def cut(self, server: Server) -> None:
+        server.nsp.adapter._line.bus.cut()  # type: ignore[attr-defined]

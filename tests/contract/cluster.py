@@ -22,6 +22,7 @@ from pyramid_sio.errors import AckTimeout, SessionClosed
 from pyramid_sio.protocol.socket_v5 import Encoder
 from pyramid_sio.sockets.namespace import Namespace
 from pyramid_sio.sockets.server import Definition, SioServer
+from tests.contract.users import UsersContract
 from tests.fakes import FakeInvoker, FakeSession, until
 
 #: Makes what makes adapters, for one more server.
@@ -115,7 +116,7 @@ def in_loop(func: Callable[..., Any], *args: Any) -> None:
 LOOP = gevent.get_hub().loop
 
 
-class ClusterContract:
+class ClusterContract(UsersContract):
     """The contract. ``new_factory`` is what a derived class must add."""
 
     @pytest.fixture
