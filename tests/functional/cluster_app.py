@@ -21,7 +21,7 @@ FLAGS: list[Any] = []
 
 class Member(Namespace):
     def on_connect(self, auth: Any) -> None:
-        self.session["user"] = (auth or {}).get("user")
+        self.session["user"] = self.user = (auth or {}).get("user")
 
     def on_join(self, room: str) -> bool:
         self.join(room)
