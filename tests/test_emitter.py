@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from pyramid_sio import Emitter
 from pyramid_sio.errors import AdapterError, SioError
 from pyramid_sio.scripts.psio import main as psio
 from tests.rawclient import WebSocket
-from tests.support import Node, Program, Redis, Server, free_port, wait_until
+from tests.support import PATIENCE, Node, Program, Redis, Server, free_port, wait_until
 
 APP = "tests.functional.adapter_app:main"
 #: Who counts the servers of ``/chat``, by adapter.
@@ -315,3 +316,28 @@ class TestMisuse:
         assert "nowhere.ini" in capsys.readouterr().err
         assert psio(["psio", "emit", "--ini", "x.ini", "--prefix", "p", "/", "e"]) == 1
         assert "ini file says" in capsys.readouterr().err
+
+
+def test_any_number_of_threads_may_speak_at_once(redis_server: Redis) -> None:
+    """Each has a connection of its own meanwhile."""
+    with Emitter.from_url(redis_server.url, redis_timeout=PATIENCE) as emitter:
+        begun: list[int] = []
+        failures: list[AdapterError] = []
+
+        def speak(number: int) -> None:
+            begun.append(number)
+            try:
+                emitter.emit("news", number)
+            except AdapterError as exc:
+                failures.append(exc)
+
+        threads = [threading.Thread(target=speak, args=(number,)) for number in range(150)]
+        # Nobody is answered before all of them have asked.
+        redis_server.signal(SIGSTOP)
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: len(begun) == len(threads), what="all to speak")
+        redis_server.signal(SIGCONT)
+        for thread in threads:
+            thread.join()
+    assert not failures

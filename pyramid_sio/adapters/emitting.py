@@ -53,6 +53,8 @@ class Publisher:
             socket_connect_timeout=timeout,
             # Nothing is sent twice; connections found closed are made anew before they are used.
             retry=Retry(NoBackoff(), 0),
+            # One for each thread or greenlet that speaks at this moment, however many.
+            max_connections=2**31 - 1,
         )
 
     def publish(self, channel: str, data: bytes, *, shard: bool = False) -> None:
