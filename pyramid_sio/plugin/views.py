@@ -47,12 +47,16 @@ from pyramid_sio.protocol.dialect import OCTET_STREAM
 from pyramid_sio.protocol.request import EngineRequest, parse_request
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyramid.request import Request
+    from websockets.typing import Subprotocol
 
     from pyramid_sio.engine.session import Session
     from pyramid_sio.plugin.endpoint import Endpoint
 
 _EXTENSIONS = "Sec-WebSocket-Extensions"
+_PROTOCOL = "Sec-WebSocket-Protocol"
 #: What a client is told that is not served, and the log.
 _OLD = (
     "paths below /1/ are asked for by Socket.IO clients older than 1.0; set sio.legacy = true on "
@@ -79,7 +83,9 @@ class EndpointView:
         self._short_way = ShortWay(endpoint)
         # Only checks handshakes, one at a time; the state of a connection is elsewhere.
         factories = [_DEFLATE] if endpoint.per_message_deflate else None
-        self._library = ServerProtocol(extensions=factories, logger=_library_logger)
+        self._library = ServerProtocol(
+            extensions=factories, select_subprotocol=_first, logger=_library_logger
+        )
         self._legacy: LegacyView | None = None
         self._client_files = client_files.served_files(
             legacy=endpoint.legacy,
@@ -284,7 +290,10 @@ class EndpointView:
             environ.get("HTTP_UPGRADE", "").lower(),
             environ.get("HTTP_SEC_WEBSOCKET_VERSION"),
         )
-        if asked == _USUAL and _KEY.fullmatch(key) and not self._endpoint.per_message_deflate:
+        # An empty one is what a proxy makes of none.
+        protocols = environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "").strip()
+        special = protocols or self._endpoint.per_message_deflate
+        if asked == _USUAL and _KEY.fullmatch(key) and not special:
             # What nearly all ask for; the library, which reads whatever is allowed, takes longer.
             return [*_ACCEPTED, ("Sec-WebSocket-Accept", accept_key(key))]
         headers = Headers()
@@ -297,8 +306,10 @@ class EndpointView:
         ):
             if key in environ and (compress or name != _EXTENSIONS):
                 headers[name] = environ[key]
+        if protocols:
+            headers[_PROTOCOL] = protocols
         try:
-            accept, extensions, _ = self._library.process_request(
+            accept, extensions, protocol = self._library.process_request(
                 UpgradeRequest(path="/", headers=headers)
             )
         except InvalidHandshake as exc:
@@ -306,7 +317,14 @@ class EndpointView:
         head = [*_ACCEPTED, ("Sec-WebSocket-Accept", accept)]
         if extensions is not None:
             head.append((_EXTENSIONS, extensions))
+        if protocol is not None:
+            head.append((_PROTOCOL, protocol))
         return head
+
+
+def _first(library: ServerProtocol, protocols: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Which subprotocol is spoken: Socket.IO knows none, and a client that names some wants one."""
+    return protocols[0] if protocols else None
 
 
 def _segments(request: Request) -> tuple[str, ...]:

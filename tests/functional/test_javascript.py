@@ -65,6 +65,7 @@ ONCE = (
     "connect.disconnected_in_on_connect",
     "connect.refused_without_data",
     "connect.same_namespace_twice",
+    "connect.subprotocols",
     "events.event_without_handler",
     "events.half_a_character",
     "events.types_of_arguments",

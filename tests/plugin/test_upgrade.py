@@ -135,6 +135,20 @@ class TestOpening:
         assert headers["Set-Cookie"] == "a=1"
         assert headers["Access-Control-Allow-Origin"] == "https://page.example"
 
+    @pytest.mark.parametrize("deflate", ["true", "false"])
+    @pytest.mark.parametrize(
+        ("offered", "spoken"),
+        [("arduino", "arduino"), ("chat-v2, chat", "chat-v2"), ("", None), (" ", None)],
+    )
+    def test_a_client_with_subprotocols_gets_one(
+        self, new_site: NewSite, wire: Wire, offered: str, spoken: str | None, deflate: str
+    ) -> None:
+        site = new_site(per_message_deflate=deflate)
+        ask(site, wire, Sec_WebSocket_Protocol=offered)
+        status, headers, _ = head_of(wire)
+        assert status == "HTTP/1.1 101 Switching Protocols"
+        assert headers.get("Sec-WebSocket-Protocol") == spoken
+
     def test_compression_is_off(self, site: Site, wire: Wire) -> None:
         ask(site, wire, Sec_WebSocket_Extensions="permessage-deflate")
         assert "Sec-WebSocket-Extensions" not in head_of(wire)[1]
@@ -165,6 +179,7 @@ class TestOpening:
             {"Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ=="},
             {"Sec_WebSocket_Version": "12"},
             {"Sec_WebSocket_Version": None},
+            {"Sec_WebSocket_Protocol": "two words"},
             {"Connection": "close"},
             {"Origin": "https://evil.example"},
         ],

@@ -108,3 +108,10 @@ exports.same_namespace_twice = async (t) => {
   assert.notEqual(one.id, other.id);
   assert.notEqual(one.io.engine.id, other.io.engine.id);
 };
+
+/** A client that names subprotocols goes away if it gets none of them. */
+exports.subprotocols = async (t) => {
+  const socket = await t.connected("/", { protocols: ["first", "second"] });
+  assert.equal(socket.io.engine.transport.ws.protocol, "first");
+  assert.equal(await socket.emitWithAck("one", 1), 1);
+};
