@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from pyramid_sio.errors import ArgumentError, ConnectRefused, EventError
 from pyramid_sio.protocol.rates import Rate, parse_rate
 from pyramid_sio.protocol.socket_v5 import RESERVED_EVENTS
+from pyramid_sio.sockets.naming import check_names
 from pyramid_sio.sockets.validation import Arguments, Signature, signature_of
 
 MARK = "__sio_events__"
@@ -142,10 +143,12 @@ class HandlerTable:
 
     :param cls: the class
     :raises TypeError: two methods claim one event, a method is ``async`` or otherwise not to be
-        called with what it will get, or one is annotated with what cannot be checked
+        called with what it will get, one is annotated with what cannot be checked, or one has
+        a name that is taken
     """
 
     def __init__(self, cls: type) -> None:
+        check_names(cls, _marked(cls))
         self.by_event: dict[Any, Handler] = {}
         for handler in _handlers_of(cls):
             other = self.by_event.setdefault(handler.event, handler)
@@ -272,6 +275,11 @@ def _check_not_replaced(cls: type, name: str) -> None:
             f"{cls.__qualname__}.{name}: this name is taken; handle the event by a method of "
             f"another name, marked @on({name[3:]!r})"
         )
+
+
+def _marked(cls: type) -> set[str]:
+    """Names of the methods that are marked, or replace one that is."""
+    return {name for name in dir(cls) if _inherited_marks(cls, name)}
 
 
 def _inherited_marks(cls: type, name: str) -> tuple[Mark, ...]:
