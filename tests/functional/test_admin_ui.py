@@ -150,3 +150,21 @@ def test_production(ui: str, serve: Serve, page: Page) -> None:
     visit(page, "Servers")
     expect(row(page, SERVER_ID)).to_be_visible()
     expect(page.get_by_role("navigation").get_by_text("Sockets", exact=True)).to_have_count(0)
+
+
+def test_all_workers(ui: str, serve: Serve, page: Page) -> None:
+    server = serve(APP, server={"workers": 2}, **settings(cors_origins=ui, admin_server_id="w"))
+    server.expect("Serving on")
+    clients = [socketio.Client(reconnection=False) for _ in range(6)]
+    for client in clients:
+        client.connect(server.url, transports=["websocket"], wait_timeout=PATIENCE)
+    log_in(page, ui, server)
+    expect_connected(page)
+    visit(page, "Sockets")
+    for client in clients:
+        expect(row(page, client.get_sid(), "WebSocket")).to_be_visible()
+    visit(page, "Servers")
+    for name in ("w#1", "w#2"):
+        expect(row(page, name, "healthy")).to_be_visible()
+    for client in clients:
+        client.disconnect()

@@ -8,9 +8,9 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from tests.support import PATIENCE, Node, Program, Server, wait_until
+from tests.support import PATIENCE, Node, Program, wait_until
 
 WORKERS = {"workers": 2, "reload_spread": 1}
 
@@ -38,13 +38,18 @@ def end(pids: set[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+class HasUrl(Protocol):
+    @property
+    def url(self) -> str: ...
+
+
 class Crowd:
     """A script of ``tests/js`` that answers each command with a line of JSON.
 
     :param arguments: of the script, behind the server's address
     """
 
-    def __init__(self, node: Node, script: str, server: Server, *arguments: object) -> None:
+    def __init__(self, node: Node, script: str, server: HasUrl, *arguments: object) -> None:
         #: Of ``workers.js``: how many clients there are.
         self.total = sum(int(str(count)) for count in arguments)
         self._program: Program = node.start(script, server.url, *arguments)
