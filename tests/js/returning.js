@@ -35,7 +35,12 @@ function connect(index) {
     }
     client.tag = tag;
   });
-  socket.on("disconnect", (reason) => (reasons[reason] = (reasons[reason] || 0) + 1));
+  socket.on("disconnect", (reason) => {
+    reasons[reason] = (reasons[reason] || 0) + 1;
+    // What came in the very moment of the end, the official client keeps without having looked at
+    // it, and hands it out once it is back: beside what the server has sent again.
+    setImmediate(() => socket.receiveBuffer.splice(0));
+  });
   return client;
 }
 
