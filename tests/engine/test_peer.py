@@ -191,115 +191,101 @@ def test_knows_the_engines_of_the_server(pair: tuple[Any, socket.socket]) -> Non
     assert Peer(handler).engines is handler.server.engines
 
 
-class Losses(list[str]):
-    """Hears of answers that are lost."""
+class Followed:
+    """An answer that is followed.
 
-    def add(self) -> None:
-        self.append("lost")
+    :param server: the end it is written to
+    """
 
+    def __init__(self, server: Any) -> None:
+        self.server = server
+        self.handler = Handler(server, None)
+        self.peer = Peer(self.handler)
+        self.losses = 0
+        self.delivery = self.peer.follow(self._count)
 
-@pytest.fixture
-def narrow_pair() -> Iterator[tuple[Any, socket.socket]]:
-    """The same, but the client's system takes only a little that the client has not read."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    client.connect(listener.getsockname())
-    accepted, _ = listener.accept()
-    family, kind, proto = accepted.family, accepted.type, accepted.proto
-    server = gevent_socket.socket(family, kind, proto, fileno=accepted.detach())
-    with closing(listener), closing(client), closing(server):
-        yield server, client
+    def _count(self) -> None:
+        self.losses += 1
 
-
-def fill(server: Any) -> None:
-    """Write more than the client's system takes."""
-    server._sock.setblocking(False)
-    with suppress(BlockingIOError):
-        while True:
-            server._sock.send(bytes(65536))
+    def overfill(self) -> None:
+        """Write more than the client's system takes."""
+        self.server._sock.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                self.server._sock.send(bytes(65536))
 
 
 class TestDelivery:
-    def test_client_that_goes_without_what_was_written(
-        self, narrow_pair: tuple[Any, socket.socket]
-    ) -> None:
-        server, client = narrow_pair
-        losses = Losses()
-        handler = Handler(server, None)
-        delivery = Peer(handler).follow(losses.add)
-        assert handler.delivery is delivery
-        fill(server)
-        delivery.look()
-        assert losses == []
+    @pytest.fixture
+    def client(self) -> Iterator[socket.socket]:
+        """One whose system takes only a little that it has not read."""
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            yield client
+
+    @pytest.fixture
+    def answer(self, client: socket.socket) -> Iterator[Followed]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client.connect(listener.getsockname())
+            accepted, _ = listener.accept()
+        kind = (accepted.family, accepted.type, accepted.proto)
+        with closing(gevent_socket.socket(*kind, fileno=accepted.detach())) as server:
+            yield Followed(server)
+
+    def test_client_that_goes_without_it(self, answer: Followed, client: socket.socket) -> None:
+        assert answer.handler.delivery is answer.delivery
+        answer.overfill()
+        answer.delivery.look()
+        assert answer.losses == 0
 
         client.close()
-        until(lambda: delivery.look() or losses, what="the loss")
-        delivery.look()
-        delivery.fail()
-        assert losses == ["lost"]
+        until(answer.peer.is_gone, what="the end")
+        answer.delivery.look()
+        answer.delivery.look()
+        answer.delivery.fail()
+        assert answer.losses == 1
 
-    def test_client_that_goes_with_what_was_written(self, pair: tuple[Any, socket.socket]) -> None:
-        server, client = pair
-        losses = Losses()
-        peer = Peer(Handler(server, None))
-        delivery = peer.follow(losses.add)
-        server.sendall(b"answer")
+    def test_client_that_goes_with_it(self, answer: Followed, client: socket.socket) -> None:
+        answer.server.sendall(b"answer")
         assert client.recv(6) == b"answer"
         client.close()
-        until(peer.is_gone, what="the end")
-        delivery.look()
-        assert losses == []
+        until(answer.peer.is_gone, what="the end")
+        answer.delivery.look()
+        assert answer.losses == 0
 
-    def test_answer_that_cannot_be_written(self, pair: tuple[Any, socket.socket]) -> None:
-        losses = Losses()
-        delivery = Peer(Handler(pair[0], None)).follow(losses.add)
-        delivery.fail()
-        delivery.fail()
-        assert losses == ["lost"]
+    def test_that_cannot_be_written(self, answer: Followed) -> None:
+        answer.delivery.fail()
+        answer.delivery.fail()
+        assert answer.losses == 1
 
-    def test_nothing_is_heard_of_one_that_has_arrived(
-        self, narrow_pair: tuple[Any, socket.socket]
+    def test_nothing_is_heard_once_it_has_arrived(
+        self, answer: Followed, client: socket.socket
     ) -> None:
-        server, client = narrow_pair
-        losses = Losses()
-        handler = Handler(server, None)
-        delivery = Peer(handler).follow(losses.add)
-        fill(server)
-        delivery.confirm()
+        answer.overfill()
+        answer.delivery.confirm()
         client.close()
-        until(Peer(handler).is_gone, what="the end")
-        delivery.look()
-        delivery.fail()
-        assert losses == []
+        until(answer.peer.is_gone, what="the end")
+        answer.delivery.look()
+        answer.delivery.fail()
+        assert answer.losses == 0
 
-    def test_connection_that_somebody_has_closed(
-        self, narrow_pair: tuple[Any, socket.socket]
-    ) -> None:
-        server, _ = narrow_pair
-        losses = Losses()
-        handler = Handler(server, None)
-        delivery = Peer(handler).follow(losses.add)
-        fill(server)
-        server.close()
-        delivery.look()
-        del handler.socket
-        delivery.look()
-        assert losses == []
+    def test_on_a_connection_that_somebody_has_closed(self, answer: Followed) -> None:
+        answer.overfill()
+        answer.server.close()
+        answer.delivery.look()
+        del answer.handler.socket
+        answer.delivery.look()
+        assert answer.losses == 0
 
     def test_where_nobody_can_say_what_has_arrived(
-        self, narrow_pair: tuple[Any, socket.socket], monkeypatch: pytest.MonkeyPatch
+        self, answer: Followed, client: socket.socket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def refuse(*args: Any) -> bytes:
             raise OSError("no such request")
 
-        server, client = narrow_pair
-        losses = Losses()
-        handler = Handler(server, None)
-        delivery = Peer(handler).follow(losses.add)
-        fill(server)
+        answer.overfill()
         client.close()
-        until(Peer(handler).is_gone, what="the end")
+        until(answer.peer.is_gone, what="the end")
         monkeypatch.setattr("fcntl.ioctl", refuse)
-        delivery.look()
-        assert losses == []
+        answer.delivery.look()
+        assert answer.losses == 0
