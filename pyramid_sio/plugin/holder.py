@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pyramid_sio.engine.session import Session
 
 COOKIE = "sio_holder"
+#: Seconds after which a browser has made up its mind which cookie it keeps: a page that opens two
+#: connections at once, the first time, is given two of them.
+SETTLING = 5.0
 #: Random bytes in it: 120 bits, 20 characters.
 SECRET_BYTES = 15
 _SECRET = re.compile(r"[\w-]{20}", re.ASCII)
@@ -36,23 +39,25 @@ class Holder:
     """The browser that has opened a session.
 
     :param secret: what its cookie says
-    :param proven: has it ever said so?
+    :param settled: when it will have kept that cookie, if it says so, by the engine's clock; None:
+        it does already
     """
 
-    __slots__ = ("_proven", "_secret")
+    __slots__ = ("_proven", "_secret", "_settled")
 
-    def __init__(self, secret: str, *, proven: bool) -> None:
+    def __init__(self, secret: str, settled: float | None) -> None:
         self._secret = secret
-        self._proven = proven
+        self._settled = settled or 0.0
+        self._proven = settled is None
 
-    def check(self, secret: str) -> None:
+    def check(self, secret: str, now: float) -> None:
         """A request names the session.
 
         :param secret: what the request's cookie says
         :raises UnknownSession: it is not from that browser
         """
         if compare_digest(secret, self._secret):
-            self._proven = True
+            self._proven = self._proven or now >= self._settled
         elif self._proven:
             raise UnknownSession(detail="a session that another browser has opened")
 
@@ -70,10 +75,10 @@ def bind(session: Session, request: Request, *, secure: bool) -> str | None:
         return None
     secret = _secret_of(request)
     if secret:
-        transport.holder = Holder(secret, proven=True)
+        transport.holder = Holder(secret, None)
         return None
     secret = secrets.token_urlsafe(SECRET_BYTES)
-    transport.holder = Holder(secret, proven=False)
+    transport.holder = Holder(secret, session.engine.clock() + SETTLING)
     attributes = "; Secure" if secure else ""
     return f"{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Lax{attributes}"
 
@@ -82,7 +87,7 @@ def check(session: Session, request: Request) -> None:
     """A request names a session. :raises UnknownSession: it is not from that session's browser"""
     transport = session.transport
     if isinstance(transport, PollingTransport) and transport.holder is not None:
-        transport.holder.check(_secret_of(request))
+        transport.holder.check(_secret_of(request), session.engine.clock())
 
 
 def _secret_of(request: Request) -> str:

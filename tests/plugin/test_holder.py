@@ -8,7 +8,8 @@ import re
 import pytest
 from webtest import TestApp, TestResponse
 
-from pyramid_sio.plugin.holder import COOKIE
+from pyramid_sio.plugin.holder import COOKIE, SETTLING
+from tests.fakes import FakeClock
 from tests.plugin.conftest import NewSite, Site
 
 OPENING = "/socket.io/?EIO=3&transport=polling"
@@ -17,8 +18,15 @@ PROGRAM = {"User-Agent": "node-XMLHttpRequest"}
 
 
 @pytest.fixture
-def site(new_site: NewSite) -> Site:
-    return new_site(allow_eio3="true")
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def site(new_site: NewSite, clock: FakeClock) -> Site:
+    site = new_site(allow_eio3="true")
+    site.endpoint.engine.clock = clock
+    return site
 
 
 class Visitor:
@@ -53,12 +61,13 @@ class Visitor:
         return int(answer.status_int)
 
 
-def test_nobody_else_goes_on_with_the_session_of_a_browser(site: Site) -> None:
+def test_nobody_else_goes_on_with_the_session_of_a_browser(site: Site, clock: FakeClock) -> None:
     owner = Visitor(site)
     sid = owner.open()
     assert re.fullmatch(
         COOKIE + r"=[\w-]{20}; Path=/; HttpOnly; SameSite=Lax", owner.set_cookie or ""
     )
+    clock.advance(SETTLING)
     assert owner.post(sid) == 200
 
     for headers in (BROWSER, PROGRAM):
@@ -76,6 +85,20 @@ def test_browser_has_one_cookie_for_all_its_sessions(site: Site) -> None:
     assert visitor.set_cookie is None
     assert Visitor(site).post(second) == 400, "it has proven itself by opening it"
     assert (visitor.post(first), visitor.post(second)) == (200, 200)
+
+
+def test_two_connections_opened_at_once(site: Site, clock: FakeClock) -> None:
+    """The second answer brings another cookie, which then counts for both."""
+    visitor = Visitor(site)
+    first = visitor.open()
+    assert visitor.post(first) == 200
+    visitor.web.reset()
+    second = visitor.open()
+    for _ in range(3):
+        assert (visitor.post(first), visitor.post(second)) == (200, 200)
+        assert (visitor.poll(first), visitor.poll(second)) == (200, 200)
+        clock.advance(SETTLING)
+    assert Visitor(site).post(second) == 400
 
 
 def test_browser_that_keeps_no_cookies_goes_on(site: Site) -> None:
