@@ -54,7 +54,8 @@ def main(global_config: dict[str, str], **settings: Any) -> Router:
         config.add_route("page", "/")
         config.add_view(page, route_name="page", request_method="GET")
         config.add_static_view("static", "demo:static", cache_max_age=60)
-        config.scan("demo", ignore="demo.members")
+        # A demo of its own; and what needs a package that not everybody has.
+        config.scan("demo", ignore=["demo.members", "demo.shared"])
         return config.make_wsgi_app()
 
 

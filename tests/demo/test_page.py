@@ -145,3 +145,52 @@ assert not monkey.is_module_patched("socket")
 assert threading.active_count() == 1, threading.enumerate()
 """
     subprocess.run([sys.executable, "-c", program], cwd=FOLDER.parent, check=True, timeout=60)
+
+
+ONLY_WHAT_IS_NEEDED = """
+import sys
+from importlib.metadata import packages_distributions, requires
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+needed = {"pyramid-sio"}
+unread = ["pyramid-sio"]
+while unread:
+    for requirement in map(Requirement, requires(unread.pop()) or ()):
+        name = canonicalize_name(requirement.name)
+        marker = requirement.marker
+        if name not in needed and (marker is None or marker.evaluate({"extra": ""})):
+            needed.add(name)
+            unread.append(name)
+
+class Missing:
+    "As where nothing else was installed."
+
+    def find_spec(self, name, path=None, target=None):
+        owners = foreign.get(name.partition(".")[0])
+        if owners and needed.isdisjoint(map(canonicalize_name, owners)):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+foreign = packages_distributions()
+sys.meta_path.insert(0, Missing())
+"""
+
+
+@pytest.mark.parametrize("ini", ["development.ini", "members.ini"])
+def test_a_checkout_needs_nothing_that_is_optional(ini: str) -> None:
+    program = f"""
+{ONLY_WHAT_IS_NEEDED}
+from pyramid.paster import get_app
+get_app({ini!r})
+assert "redis" not in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=FOLDER.parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
