@@ -44,8 +44,11 @@ OPTIONS = frozenset(
         "workers",
         "reload_spread",
         "worker_timeout",
+        "blocked_after",
     )
 )
+#: Seconds that one handler may keep all others from running before it is said where it stands.
+BLOCKED_AFTER = 5
 #: More workers than that are a mistake.
 MOST_WORKERS = 256
 
@@ -77,6 +80,7 @@ _NUMBERS: dict[str, Callable[[str], float]] = {
     "workers": _workers,
     "reload_spread": float,
     "worker_timeout": _not_negative,
+    "blocked_after": _not_negative,
 }
 
 
@@ -114,12 +118,13 @@ def server_factory(
     def serve(app: Any) -> None:
         server = make_server(app, **options)
         member = current()
-        if member is not None:
-            from pyramid_sio.workers.worker import run
+        with watching(float(options.get("blocked_after", BLOCKED_AFTER))):
+            if member is not None:
+                from pyramid_sio.workers.worker import run
 
-            run(server, member)
-        else:
-            server.serve_until_stopped()
+                run(server, member)
+            else:
+                server.serve_until_stopped()
 
     return serve
 
@@ -204,6 +209,7 @@ def make_server(
     workers: str | int = 1,
     reload_spread: str | float = 10,
     worker_timeout: str | float = 60,
+    blocked_after: str | float = BLOCKED_AFTER,
 ) -> HttpServer:
     """The server, not yet listening. The process must have been patched.
 
@@ -221,6 +227,7 @@ def make_server(
     :param workers: processes that share the port; see :func:`server_factory`
     :param reload_spread: seconds over which clients of a worker that is replaced reconnect
     :param worker_timeout: seconds after which a worker that is frozen is replaced; 0: never
+    :param blocked_after: see :func:`watching`
     """
     from pyramid_sio.http.server import HttpServer
 
@@ -243,6 +250,25 @@ def make_server(
         environ={"wsgi.multiprocess": member is not None},
         **tls,
     )
+
+
+@contextlib.contextmanager
+def watching(seconds: float) -> Iterator[None]:
+    """Meanwhile say on stderr where a handler stands that lets nobody else run.
+
+    :param seconds: how long it may; 0: for ever
+    """
+    if not seconds:
+        yield
+        return
+    from pyramid_sio.http.blocked import Watch
+
+    watch = Watch(seconds)
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.stop()
 
 
 def tls_files(certfile: str, keyfile: str) -> dict[str, str]:

@@ -280,6 +280,19 @@ def saved(path: Path) -> bool:
     return True
 
 
+def test_who_lets_nobody_else_run_is_named(serve: Serve) -> None:
+    server = serve("tests.functional.blocking_app:main", server={"blocked_after": 0.3})
+    session = WebSocket(server)
+    session.send("40")
+    assert str(session.receive())[:2] == "40"
+    session.send('421["compute",2]')
+    server.expect("for 0.3 seconds nobody else could run")
+    server.expect("in on_compute")
+    assert session.receive() == '431["done"]'
+    session.close()
+    assert server.stop() == 0
+
+
 def test_reload_frees_the_port(tmp_path: Path) -> None:
     ini = tmp_path / "server.ini"
     options = {"port": free_port()}
