@@ -37,7 +37,12 @@ def has(crowd: JavaScript, name: str, event: list[Any]) -> None:
 
 
 def test_34_50_four_streams_with_other_names(redis: Redis, node: Node, serve: Serve) -> None:
-    options = {"streamName": "mine", "channelPrefix": "mine", "streamCount": 4}
+    options = {
+        "streamName": "mine",
+        "channelPrefix": "mine",
+        "streamCount": 4,
+        "useShardedPubSub": True,
+    }
     a = JavaScript(node, "streams", redis.port, adapter=options, name="A")
     crowd = JavaScript(node, "none")
     server = serve(
@@ -47,6 +52,7 @@ def test_34_50_four_streams_with_other_names(redis: Redis, node: Node, serve: Se
         adapter="redis-streams",
         redis_stream_name="mine",
         redis_stream_count=4,
+        redis_stream_sharded_pubsub="true",
         redis_prefix="mine",
     )
     p = Python(server)
@@ -75,8 +81,10 @@ def test_34_50_four_streams_with_other_names(redis: Redis, node: Node, serve: Se
         [["from a"]],
         [["from p"]],
     ]
-    answers = p("sio.of('/dashboard').call('q', timeout=9)")
-    assert sorted(answers) == ["from a /dashboard", "from p /dashboard"]
+    wanted = ["from a /dashboard", "from p /dashboard"]
+    assert sorted(p("sio.of('/dashboard').call('q', timeout=9)")) == wanted
+    ask = "return await io.of('/dashboard').timeout(9000).emitWithAck('q')"
+    assert sorted(a(ask)) == wanted
 
 
 def test_55_a_server_of_an_old_version(redis: Redis, node: Node, serve: Serve) -> None:
