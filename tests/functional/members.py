@@ -121,7 +121,7 @@ class Cluster:
     def gather(self) -> None:
         """New clients, in no rooms."""
         self.crowd(
-            "for (const c of Object.values(clients)) c.disconnect();"
+            "for (const c of [...Object.values(clients), ...others.splice(0)]) c.disconnect();"
             "for (const n of Object.keys(clients)) { delete clients[n]; delete log[n];"
             " delete answers[n]; }"
         )

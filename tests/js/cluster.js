@@ -41,6 +41,8 @@ const revived = ([kind, content]) =>
   })[kind]();
 
 const scope = { require, clients: {}, log: {}, shown, revived, sleep, answers: {}, kept: {} };
+/** Clients that are none of the above; they leave when new ones are gathered. */
+scope.others = [];
 
 /** What one server says to others, from the bytes that are in Redis. */
 scope.read = (kind, hex) => {

@@ -12,6 +12,7 @@ JOIN = """
     for (const event of ["from b", "from p"]) {
       socket.on(event, (...args) => kept[name].push([event, ...args]));
     }
+    others.push(socket);
     await new Promise((resolve) => socket.on("connect", resolve));
     return socket.id;
 """
