@@ -9,6 +9,7 @@ however the cluster does. Questions wait in the greenlet that asks, for a limite
 
 from __future__ import annotations
 
+import itertools
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -253,15 +254,24 @@ class ClusterAdapter:
         found: list[Any] = list(self.local.select(target))
         if local:
             return found
+        options = options_of(target)
+        try:
+            answers = self._inquire(lambda id: self._line.send(Fetch(options, id)), self._timeout)
+        except AckTimeout as error:
+            error.responses = found + self._remote(error.responses)
+            raise
+        return found + self._remote(answers)
+
+    def _remote(self, answers: Iterable[Any]) -> list[Any]:
+        """The clients that other servers have told of."""
         nsp = self._nsp()
         assert nsp is not None
-        options = options_of(target)
-        for sockets in self._inquire(lambda id: self._line.send(Fetch(options, id)), self._timeout):
-            for told in sockets:
-                try:
-                    found.append(RemoteSocket(nsp, told))
-                except ProtocolError as error:
-                    self._hearing.ignore(error)
+        found = []
+        for told in itertools.chain.from_iterable(answers):
+            try:
+                found.append(RemoteSocket(nsp, told))
+            except ProtocolError as error:
+                self._hearing.ignore(error)
         return found
 
     def all_rooms(self) -> set[str]:

@@ -35,8 +35,18 @@ SEND_SIZE = 262144
 class IHandover(Protocol):
     """Knows which requests are for other processes. Implemented in ``workers.handover``."""
 
+    #: Connections on which the next request is waited for, and the greenlet of each.
+    idle: dict[Any, Any]
+
     def takes(self, connection: Handler) -> bool:
         """Give a connection to whom its request is for; False: that is us."""
+
+    def pass_on(self, connection: Handler) -> None:
+        """Give a connection that waits for its next request to who comes after this process."""
+
+
+class Moving(BaseException):
+    """Thrown into a greenlet that waits for a request: another process is to do that."""
 
 
 class IShortWay(Protocol):
@@ -131,8 +141,11 @@ class Handler(WSGIHandler):  # type: ignore[misc]
     def _serve_request(self) -> Any:
         """The same; a head that has come in one piece is read as such."""
         try:
-            head = self._whole_head()
+            head = self._whole_head() if self.server.handover is None else self._wait_for_head()
         except OSError:
+            return None
+        except Moving:
+            self.server.handover.pass_on(self)
             return None
         if not head:
             return super().handle_one_request()
@@ -165,6 +178,15 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             return b""
         head: bytes = self.rfile.read(end)
         return head
+
+    def _wait_for_head(self) -> bytes:
+        """The same, and another process may take over the wait. :raises Moving: it does now"""
+        idle = self.server.handover.idle
+        idle[self] = gevent.getcurrent()
+        try:
+            return self._whole_head()
+        finally:
+            idle.pop(self, None)
 
     def _took_short_way(self) -> bool:
         """Has the request been answered without the application?"""
@@ -347,6 +369,14 @@ class Handler(WSGIHandler):  # type: ignore[misc]
             # The object is closed by whoever has accepted it; the connection is not.
             sock = gevent_socket.socket(fileno=sock.detach())
         return sock, data
+
+    def let_go(self) -> Any:
+        """Give the connection away while nothing has come of a request: the socket."""
+        sock = self.socket
+        sock.settimeout(0)
+        self.rfile.close()
+        self.socket = None
+        return gevent_socket.socket(fileno=sock.detach())
 
     def handle_one_response(self) -> None:
         handover = self.server.handover

@@ -8,6 +8,7 @@ understood of a series for each.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -75,7 +76,8 @@ class Gathered:
         up = GaugeMetricFamily("sio_worker_up", "1 if the worker has answered.", labels=(LABEL,))
         for number, data in self._others.items():
             if data is not None:
-                found[number] = load(data)
+                with contextlib.suppress(ProtocolError):
+                    found[number] = load(data)
         for number in sorted({self._number, *self._others}):
             up.add_metric((str(number),), number in found)
         yield up

@@ -181,7 +181,7 @@ class Verbs(Words):
         Of those it is a picture (a ``RemoteSocket``), with ``sid``, ``rooms``, ``handshake``,
         ``session``, and verbs that act on it.
 
-        :raises AckTimeout: a server did not answer in time
+        :raises AckTimeout: a server did not answer in time; ``responses`` holds who is known
         """
         return self.chain().fetch()
 

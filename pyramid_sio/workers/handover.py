@@ -28,6 +28,7 @@ from gevent.lock import RLock
 from gevent.select import select
 
 from pyramid_sio.engine.complaints import Complaints
+from pyramid_sio.http.handler import Moving
 from pyramid_sio.workers.member import Member, tag_of
 from pyramid_sio.workers.pump import Pump
 
@@ -51,6 +52,10 @@ class IConnection(Protocol):
     path: str
     client_address: Any
     secure: bool
+    socket: Any
+
+    def let_go(self) -> Any:
+        """The socket, while nothing has come of a request."""
 
     def release(self) -> tuple[Any, bytes]:
         """The socket, from now on nobody else's, and what was read from it of this request on."""
@@ -110,6 +115,8 @@ class Handover:
         self._acceptor: Any = None
         #: Take what comes from one other worker each.
         self._takers: list[Any] = []
+        #: See ``http.handler.IHandover``.
+        self.idle: dict[Any, Any] = {}
         #: Gets the requests that are for no session of ours, because this worker is to end.
         self.successor: str | None = None
 
@@ -179,6 +186,32 @@ class Handover:
         if self._give(tag, channel, far, (address, True, data)):
             far.close()
         return True
+
+    def pass_on(self, connection: IConnection) -> None:
+        """Give a connection that waits for its next request to the successor, if that can be."""
+        tag = self.successor
+        channel = self._channel(tag) if tag is not None and not self._is_busy(tag) else None
+        # TLS stays where hands were shaken.
+        if tag is None or channel is None or hasattr(connection.socket, "pending"):
+            return
+        address, secure = connection.client_address, connection.secure
+        sock = connection.let_go()
+        if self._give(tag, channel, sock, (address, secure, b"")):
+            sock.close()
+
+    def pass_on_all(self) -> None:
+        """The same with all that wait: who stays would lose the connection with this process."""
+        loop = gevent.get_hub().loop
+        for connection in list(self.idle):
+            loop.run_callback(self._interrupt, connection)
+        # Until all of them have been given away, or have been answered.
+        gevent.sleep(0)
+
+    def _interrupt(self, connection: IConnection) -> None:
+        """In the loop: nothing can have come for a greenlet that still waits."""
+        greenlet = self.idle.pop(connection, None)
+        if greenlet is not None:
+            greenlet.throw(Moving())
 
     def _channel(self, tag: str) -> Channel | None:
         """The way to a worker; None: there is no such worker any more."""

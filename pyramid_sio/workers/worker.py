@@ -98,6 +98,7 @@ def _retire(server: HttpServer, member: Member, handover: Handover, seconds: flo
     handover.shut_door()
     member.tell(gone=True)
     handover.wait_forgotten(FORGETTING)
+    handover.pass_on_all()
     server.finish()
 
 

@@ -134,3 +134,38 @@ def test_oldest_entries_give_way(clock: FakeClock) -> None:
     recent.drop("a")
     recent.drop("never there")
     assert recent.get("a") == 0
+
+
+def test_sessions_of_other_servers(login: Login, clock: FakeClock) -> None:
+    other = Login("ada", HASH, apart=at_once, clock=clock)
+    session = other.admit(RIGHT, "a")
+    assert session is not None
+    asked: list[str] = []
+
+    def elsewhere(key: str) -> float:
+        asked.append(key)
+        return other.remaining(key)
+
+    clock.advance(86_000)
+    assert login.admit({"sessionId": session}, "a", elsewhere) is None
+    # Nobody learns what it is; and it lasts no longer than there.
+    assert session not in asked[0]
+    clock.advance(399)
+    assert login.admit({"sessionId": session}, "a", elsewhere) is None
+    assert len(asked) == 1
+    clock.advance(1)
+    with pytest.raises(ConnectRefused, match=REFUSED):
+        login.admit({"sessionId": session}, "a", elsewhere)
+
+
+def test_others_are_not_asked_for_ever(login: Login) -> None:
+    asked: list[str] = []
+
+    def elsewhere(key: str) -> float:
+        asked.append(key)
+        return 0.0
+
+    for number in range(20):
+        with pytest.raises(ConnectRefused):
+            login.admit({"sessionId": f"guess {number}"}, "a", elsewhere)
+    assert len(asked) == module.MAX_ATTEMPTS

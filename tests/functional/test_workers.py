@@ -371,6 +371,18 @@ class TestReload:
         crowd.ask("echo 3")
         assert crowd.ask("tell 5")["complete"] == crowd.total
 
+    def test_connections_that_are_kept_go_to_the_new_ones(self, reloaded: Server) -> None:
+        old = children_of(reloaded.pid)
+        unused, used, polled = (Keeping(reloaded) for _ in range(3))
+        used.open()
+        polled.enter(polled.open())
+        reloaded.signal(signal.SIGHUP)
+        wait_gone(old)
+        for keeping in (unused, used, polled):
+            sid = keeping.open()
+            keeping.enter(sid)
+            keeping.echo(sid)
+
     def test_nobody_is_lost_if_the_new_ones_do_not_start(self, reloaded: Server, ini: Path) -> None:
         old = children_of(reloaded.pid)
         good = ini.read_text()

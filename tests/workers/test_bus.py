@@ -10,11 +10,14 @@ import gevent
 import pytest
 
 from pyramid_sio.adapters.bus_line import STATIC, BusLine
-from pyramid_sio.workers.bus import OVERHEAD, LocalBus
+from pyramid_sio.errors import AckTimeout
+from pyramid_sio.workers.bus import LocalBus
 from pyramid_sio.workers.member import ALPHABET
+from pyramid_sio.workers.neighbours import OVERHEAD, REMEMBERED, Channel
 from tests.adapters.members import new_adapter
 from tests.contract.cluster import ClusterContract, NewFactory, Server
 from tests.fakes import until
+from tests.support import PATIENCE
 
 
 class Workers:
@@ -286,3 +289,94 @@ class TestWindow:
         until(lambda: frozen.count("c49", 1) == 1, what="it to learn the rest")
         until(lambda: all(one.active for one in subscriptions), what="that to be known")
         assert frozen.count("c0", 1) == 0
+
+
+def test_who_is_known_although_a_worker_does_not_answer(workers: Workers) -> None:
+    buses = [workers.start() for _ in range(3)]
+    line = {"prefix": "/socket.io/", "mode": STATIC}
+    servers = [
+        Server(partial(new_adapter(partial(BusLine, bus), **line), timeout=3.0)) for bus in buses
+    ]
+    here, _, silent = servers
+    until(lambda: all(one.nsp.server_count() == 3 for one in servers), what="all to be known")
+    near, far, _ = (server.connect()[1] for server in servers)
+    silent.nsp.adapter._line.answer = lambda *args: None  # type: ignore[attr-defined]
+    with pytest.raises(AckTimeout) as caught:
+        here.nsp.fetch()
+    assert [socket.sid for socket in caught.value.responses] == [near.sid, far.sid]
+    for server in servers:
+        server.close()
+
+
+class TestNumbers:
+    """How two workers know what they have heard of a third."""
+
+    def test_what_is_published_is_numbered(self, workers: Workers) -> None:
+        here, there = workers.start(), workers.start()
+        sources = []
+        own = here.subscribe("c", Heard())
+        heard = there.subscribe("c", lambda *_: sources.append(heard.heard))
+        assert heard.wait(PATIENCE)
+        tag, first = own.published
+        for _ in range(3):
+            here.publish("c", b"x")
+        until(lambda: len(sources) == 3, what="all of it")
+        assert sources == [(tag, first + number) for number in (1, 2, 3)]
+        assert own.published == (tag, first + 3)
+        assert (heard.heard, heard.seen[tag], heard.since) == (None, first + 3, {tag: first})
+        assert own.seen[tag] == first + 3
+        assert heard.others == {tag}
+
+    def test_who_begins_to_hear_later_knows_from_where(self, workers: Workers) -> None:
+        here, there = workers.start(), workers.start()
+        own = here.subscribe("c", Heard())
+        for _ in range(3):
+            here.publish("c", b"x")
+        late = there.subscribe("c", Heard())
+        assert late.wait(PATIENCE)
+        tag, number = own.published
+        assert (late.since[tag], late.seen[tag]) == (number, number)
+
+    def test_a_message_that_was_lost_leaves_a_gap(self, workers: Workers) -> None:
+        here, there = workers.start(), workers.start()
+        own, heard = here.subscribe("c", Heard()), there.subscribe("c", Heard())
+        assert heard.wait(PATIENCE)
+        here.publish("c", b"x")
+        (neighbour,) = here._neighbours.values()
+        window, neighbour._window = neighbour._window, 0
+        here.publish("c", b"lost")
+        neighbour._window = window
+        here.publish("c", b"x")
+        tag, number = own.published
+        until(lambda: heard.seen[tag] == number, what="the last one")
+        assert heard.since[tag] == number - 1
+
+    def test_a_channel_that_is_opened_again_goes_on_counting(self, workers: Workers) -> None:
+        here, there = workers.start(), workers.start()
+        heard = there.subscribe("c", Heard())
+        own = here.subscribe("c", Heard())
+        assert heard.wait(PATIENCE)
+        here.publish("c", b"x")
+        tag, before = own.published
+        own.close()
+        again = here.subscribe("c", Heard())
+        assert again.published[1] > before
+        here.publish("c", b"x")
+        until(lambda: heard.seen[tag] == again.published[1], what="what is said then")
+
+    def test_what_who_does_not_hear_says_has_no_number(self, workers: Workers) -> None:
+        here, there = workers.start(), workers.start()
+        sources = []
+        heard = there.subscribe("c", lambda *_: sources.append(heard.heard))
+        assert heard.wait(PATIENCE)
+        here.publish("c", b"x")
+        until(lambda: sources, what="it")
+        assert sources == [("AA", 0)]
+        assert heard.seen["AA"] == 0
+
+    def test_only_so_many_who_are_gone_are_remembered(self) -> None:
+        channel = Channel(0)
+        for number in range(REMEMBERED + 10):
+            channel.learn(f"{number}", 1)
+        assert len(channel.seen) == len(channel.since) == REMEMBERED
+        assert "0" not in channel.seen
