@@ -89,7 +89,7 @@ def test_a_server_of_node_and_one_of_ours(node: Node, serve: Serve, redis_server
     table.remove("nsp.on_server('reload', func)")
     # Whom it finds are objects, which cannot be told.
     answers = {line: ours(line.replace("nsp.fetch()", "len(nsp.fetch())")) for line in table}
-    assert len(answers) == 8
+    assert len(answers) >= 8
     assert sorted(answers["nsp.call('question')"]) == ["no", "yes"]
     assert answers["nsp.server_side_call('load')"] == ["low"]
     assert answers["nsp.server_count()"] == 2
