@@ -43,11 +43,12 @@ def main(global_config: dict[str, str], **settings: Any) -> Router:
     # For demo.pycon2013, whose page has the client of that year.
     with Configurator(settings={"sio.legacy": "true", **settings}) as config:
         registry = config.registry
+        # First of all, because it says best what is missing.
+        config.include("pyramid_sio")
         house = make_house(registry)
         monitor = Monitor(
             house, push=lambda sample: get_sio(registry).of("/load").local.emit("sample", sample)
         )
-        config.include("pyramid_sio")
         config.include("demo.pycon2013")
         config.add_request_method(lambda request: house, "house", property=True)
         config.add_request_method(lambda request: monitor, "monitor", property=True)

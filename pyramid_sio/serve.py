@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from pyramid_sio.http.listening import listen_on_port, listen_on_unix_socket, url_of
+from pyramid_sio.http.listening import check_address, listen_on_port, listen_on_unix_socket, url_of
 from pyramid_sio.workers.member import Member, become, current
 from pyramid_sio.workers.supervisor import Supervisor
 
@@ -49,8 +49,16 @@ OPTIONS = frozenset(
 )
 #: Seconds that one handler may keep all others from running before it is said where it stands.
 BLOCKED_AFTER = 5
+MOST_PORT = 65535
 #: More workers than that are a mistake.
 MOST_WORKERS = 256
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= MOST_PORT:
+        raise ValueError(f"from 0 to {MOST_PORT}")
+    return port
 
 
 def _octal(text: str) -> int:
@@ -72,7 +80,7 @@ def _not_negative(text: str) -> float:
 
 
 _NUMBERS: dict[str, Callable[[str], float]] = {
-    "port": int,
+    "port": _port,
     "unix_socket_perms": _octal,
     "backlog": int,
     "shutdown_timeout": float,
@@ -111,6 +119,7 @@ def server_factory(
         except ValueError as exc:
             raise SystemExit(f"[server:main]: {name} = {options[name]}: {exc}") from None
 
+    _check_address(**options)
     if int(options.get("workers", "1")) > 1:
         become(supervise(**options))
         patch()
@@ -127,6 +136,19 @@ def server_factory(
                 server.serve_until_stopped()
 
     return serve
+
+
+def _check_address(
+    *, host: str = "127.0.0.1", port: str = "6543", unix_socket: str = "", **others: str
+) -> None:
+    """Say at once, and not when the application has been loaded, that the port is taken.
+
+    :raises SystemExit: it is, or is none
+    """
+    try:
+        check_address(host, int(port), unix_socket)
+    except ValueError as exc:
+        raise SystemExit(f"[server:main]: {exc}") from None
 
 
 def supervise(

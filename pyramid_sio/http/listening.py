@@ -9,6 +9,38 @@ import os
 import socket
 
 
+def check_address(host: str, port: int, unix_socket: str = "") -> None:
+    """See whether somebody could listen there; nobody does yet.
+
+    :param unix_socket: a path that counts instead of host and port
+    :raises ValueError: nobody could; says where, and why
+    """
+    try:
+        if unix_socket:
+            _check_path(unix_socket)
+            return
+        with socket.socket(_family(host)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as exc:
+        where = unix_socket or f"{host}:{port}"
+        raise ValueError(f"cannot listen on {where}: {exc.strerror or exc}") from exc
+
+
+def _check_path(path: str) -> None:
+    """:raises OSError: a server that lives listens there"""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return
+    raise OSError("another server listens there")
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def listen_on_port(host: str, port: int, backlog: int, count: int) -> list[socket.socket]:
     """Several sockets that listen on one port; the kernel spreads connections over them.
 
@@ -18,7 +50,7 @@ def listen_on_port(host: str, port: int, backlog: int, count: int) -> list[socke
     :param backlog: connections the kernel may hold, for each
     :raises OSError: somebody else listens there
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = _family(host)
     # Without SO_REUSEPORT, so that a second server on the port is refused and gets no share.
     with socket.create_server((host, port), family=family) as probe:
         address = probe.getsockname()

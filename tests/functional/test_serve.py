@@ -149,6 +149,7 @@ def test_unix_socket_of_a_living_server_is_not(
     ("options", "message"),
     [
         ({"threads": 4}, r"\[server:main\]: unknown threads; known: access_log, backlog, "),
+        ({"port": 65536}, r"\[server:main\]: port = 65536: from 0 to 65535"),
         ({"keyfile": "key.pem"}, r"\[server:main\]: keyfile without certfile"),
         ({"settings": {"sio.ping_intervall": 5}}, "did you mean sio.ping_interval?"),
         ({"settings": {"sio.ping_interval": "soon"}}, "sio.ping_interval = 'soon'"),
@@ -168,8 +169,11 @@ def test_too_late_to_patch(refused_server: Callable[..., str]) -> None:
     assert "Traceback" not in output
 
 
-def test_port_in_use(server: Server, refused_server: Callable[..., str]) -> None:
-    assert "Address already in use" in refused_server(port=server.port)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_port_in_use(server: Server, refused_server: Callable[..., str], workers: int) -> None:
+    printed = refused_server(port=server.port, workers=workers)
+    assert f"cannot listen on 127.0.0.1:{server.port}: Address already in use" in printed
+    assert "Traceback" not in printed
 
 
 # The end.

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pyramid_sio.http.listening import listen_on_port, listen_on_unix_socket, url_of
+from pyramid_sio.http.listening import (
+    check_address,
+    listen_on_port,
+    listen_on_unix_socket,
+    url_of,
+)
 
 
 def test_several_sockets_share_a_port_and_connections() -> None:
@@ -52,3 +57,22 @@ def test_urls(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     for sock in (plain, six, listener):
         sock.close()
+
+
+def test_an_address_is_looked_at_before_anybody_listens(tmp_path: Path) -> None:
+    (taken,) = listen_on_port("127.0.0.1", 0, 1, 1)
+    path = str(tmp_path / "s")
+    alive = listen_on_unix_socket(path, 0o600, 1)
+    port = taken.getsockname()[1]
+    with pytest.raises(ValueError, match=rf"cannot listen on 127\.0\.0\.1:{port}: Address already"):
+        check_address("127.0.0.1", port)
+    with pytest.raises(ValueError, match=rf"cannot listen on {path}: another server"):
+        check_address("127.0.0.1", port, path)
+    with pytest.raises(ValueError, match=r"cannot listen on 203\.0\.113\.7:0: "):
+        check_address("203.0.113.7", 0)
+    for sock in (taken, alive):
+        sock.close()
+    check_address("127.0.0.1", port)
+    check_address("::1", port)
+    check_address("", 0, path)
+    check_address("", 0, str(tmp_path / "new"))
