@@ -15,6 +15,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.functional.legacy_wire import JsonpPolling, Polling
+from tests.functional.wire import Polling as EnginePolling
 from tests.functional.wire import ask, assert_unknown
 from tests.support import PATIENCE, Server, wait_until
 
@@ -79,3 +80,24 @@ def test_sessions_of_later_clients_end(server: Server, query: str, size: int) ->
 
     assert wait_until(ends, what="the end of the session") == ["transport error"]
     assert_unknown(ask(server, query=target))
+
+
+def test_client_that_comes_back_gets_what_was_lost(serve_shared: Callable[..., Server]) -> None:
+    """Where the server keeps it for them: in a new session."""
+    server = serve_shared("tests.functional.returning:main", recovery=True)
+    client = EnginePolling(server)
+    client.send("40")
+    pid = json.loads(str(client.receive())[2:])["pid"]
+    client.send('42["reflect","first"]')
+    _, offset = json.loads(str(client.receive())[2:])
+
+    text = "a" * SIZES[0]
+    client.send(f'42["reflect","lost","{text}"]')
+    reset_while_answered(server, f"/socket.io/?{client.query}")
+    wait_until(client.is_over, what="the end of the session")
+
+    back = EnginePolling(server)
+    back.send(f"40{json.dumps({'pid': pid, 'offset': offset})}")
+    event, said, _ = json.loads(str(back.receive())[2:])
+    assert (event, said) == ("lost", text)
+    assert json.loads(str(back.receive())[2:])["pid"] == pid
