@@ -246,7 +246,8 @@ class ClusterAdapter:
             inquiry.done.wait(max(deadline - time.monotonic(), 0.0))
         finally:
             self._questions.forget(id)
-        if missing := count - len(inquiry.answers):
+        # One that came after they were counted may have answered too.
+        if (missing := count - len(inquiry.answers)) > 0:
             raise AckTimeout(f"{missing} of {count} servers did not answer", inquiry.answers)
         return inquiry.answers
 
