@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pyramid_sio.plugin.endpoint import Endpoint
     from pyramid_sio.sockets.server import SioServer
 
+#: Turns of the loop, one after the other, in which no handler has anything to do.
+QUIET = 3
+
 
 class SioTestApp(TestApp):  # type: ignore[misc]
     """Calls an application without a server: pages as with WebTest, and Socket.IO.
@@ -119,10 +122,10 @@ class SioTestApp(TestApp):  # type: ignore[misc]
 
     def settle(self) -> None:
         """Let handlers run until none has anything to do, or all that run wait for something."""
-        for _ in range(3):
+        quiet = 0
+        while quiet < QUIET:
             gevent.sleep(0)
-        while any(engine.dispatcher.has_work for engine in self._engines):
-            gevent.sleep(0)
+            quiet = 0 if any(engine.dispatcher.has_work for engine in self._engines) else quiet + 1
 
     def close(self) -> None:
         """End all connections. Idempotent."""

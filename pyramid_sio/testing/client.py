@@ -15,6 +15,7 @@ from gevent.event import Event
 from pyramid_sio.protocol.packets import Message, SocketPacket, SocketType
 from pyramid_sio.protocol.socket_v5 import Reassembly, decode_header
 from pyramid_sio.sockets.acks import unwrap, wrap
+from pyramid_sio.sockets.server import normalise
 from pyramid_sio.testing.wire import Loopback, Network
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class TestClient:
         elif packet.type is SocketType.CONNECT_ERROR:
             self.refusal = ConnectionRefused(packet.data["message"], packet.data.get("data"))
             self.gone("refused")
-        elif packet.type is SocketType.DISCONNECT:
+        else:
             self.gone("io server disconnect")
 
     def _answer(self, handler: Callable[..., Any], args: Sequence[Any], id: int | None) -> None:
@@ -243,6 +244,7 @@ class Connection:
 
     def enter(self, path: str, auth: Any, timeout: float) -> TestClient:
         """:raises ConnectionRefused: the server does not want it"""
+        path = normalise(path)
         client = self._clients[path] = TestClient(self, path)
         self.send(SocketPacket(SocketType.CONNECT, path, auth))
         self.wait(
@@ -286,9 +288,7 @@ class Connection:
     def _receive(self, message: Message) -> None:
         """A message has come."""
         for packet in self._decode(message):
-            client = self._clients.get(packet.namespace)
-            if client is not None:
-                client.take(packet)
+            self._clients[packet.namespace].take(packet)
         self._news.set()
 
     def _decode(self, message: Message) -> list[SocketPacket]:

@@ -59,6 +59,12 @@ class Chat(Namespace):
         gevent.sleep(0.02)
         return [before, get_current_request() is self.request]
 
+    def on_yield(self, times: int) -> int:
+        self.session["turns"] = self.session.get("turns", 0) + 1
+        for _ in range(times):
+            gevent.sleep(0)
+        return self.session["turns"]
+
     def on_kick(self) -> None:
         self.disconnect()
 

@@ -3,13 +3,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import gevent
+import greenlet
 import pytest
+from gevent.local import local
 from pyramid import testing
 from pyramid.config import Configurator
 from pyramid.threadlocal import get_current_registry, manager
 
 from pyramid_sio import Namespace
+from pyramid_sio import testing as testing_kit
 from pyramid_sio.testing import ConnectionRefused, SioTestApp, TestClient, VirtualClock
+from pyramid_sio.testing import stacks as module
+from pyramid_sio.testing.stacks import Stacks
 from tests.testing.sample import Chat, make_app
 
 MakeApp = Callable[..., SioTestApp]
@@ -57,6 +63,10 @@ def test_refused_with_data(app: SioTestApp) -> None:
     with pytest.raises(ConnectionRefused) as caught:
         enter(app, auth={"room": "full"})
     assert (caught.value.message, caught.value.data) == ("full", {"limit": 2})
+
+
+def test_a_namespace_without_its_slash(app: SioTestApp) -> None:
+    assert app.connect("open").path == "/open"
 
 
 def test_a_namespace_that_is_not_there(app: SioTestApp) -> None:
@@ -196,6 +206,11 @@ def test_msgpack(sio_test_app: MakeApp) -> None:
     assert enter(app).call("blob", b"abc") == b"cba"
 
 
+def test_a_parser_of_the_application(sio_test_app: MakeApp) -> None:
+    app = sio_test_app(make_app(**{"sio.parser": "tests.functional.counted"}))
+    assert enter(app).call("message", "hello") == "ok"
+
+
 def test_the_server_asks(app: SioTestApp) -> None:
     ann = enter(app)
     ann.on("question", lambda text: text.upper())
@@ -215,7 +230,34 @@ def test_nothing_is_sent_after_the_end(app: SioTestApp) -> None:
         ann.emit("message", "x")
 
 
+def test_an_event_that_wants_no_answer(app: SioTestApp) -> None:
+    ann = enter(app)
+    heard: list[str] = []
+    ann.on("news", heard.append)
+    app.post("/news", {"text": "late"})
+    assert ann.expect("news") == ("late",)
+    app.settle()
+    assert heard == ["late"]
+
+
+def test_many_at_once(app: SioTestApp) -> None:
+    clients = [enter(app) for _ in range(5)]
+    for client in clients:
+        for _ in range(5):
+            client.emit("yield", 5)
+    app.settle()
+    assert all(client.call("yield", 0) == 6 for client in clients)
+
+
 # The end.
+
+
+def test_leaving_twice(app: SioTestApp) -> None:
+    ann = enter(app)
+    assert repr(ann) == f"<TestClient /chat {ann.sid}>"
+    ann.disconnect()
+    ann.disconnect()
+    assert Chat.left == ["client namespace disconnect"]
 
 
 def test_leaving(app: SioTestApp) -> None:
@@ -264,11 +306,50 @@ def test_the_stack_of_the_test_is_left_alone(sio_test_app: MakeApp) -> None:
         testing.tearDown()
 
 
+class TestStacks:
+    def test_of_two_applications_at_once(self) -> None:
+        before = greenlet.gettrace()
+        with SioTestApp(make_app()), SioTestApp(make_app()):
+            assert greenlet.gettrace() is not before
+        assert greenlet.gettrace() is before
+
+    def test_where_greenlets_have_their_own_nothing_is_done(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Patched(local):
+            """As Pyramid's is, in a process that is patched."""
+
+        monkeypatch.setattr(module, "ThreadLocalManager", Patched)
+        before = greenlet.gettrace()
+        stacks = Stacks()
+        stacks.begin()
+        assert greenlet.gettrace() is before
+        stacks.end()
+
+    def test_who_traced_before_goes_on(self) -> None:
+        seen: list[str] = []
+        before = greenlet.settrace(lambda event, args: seen.append(event))
+        try:
+            stacks = Stacks()
+            stacks.begin()
+            gevent.spawn(seen.append, "ran").join()
+            stacks.end()
+        finally:
+            greenlet.settrace(before)
+        assert seen.index("switch") < seen.index("ran")
+
+
+def test_public_names() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        testing_kit.Nothing  # noqa: B018
+
+
 # Time.
 
 
 def test_heartbeats_by_a_virtual_clock(timed_app: SioTestApp, sio_clock: VirtualClock) -> None:
     ann = enter(timed_app)
+    assert ann.answers_pings
     sio_clock.advance(3600)
     assert ann.call("transport") == "websocket"
     ann.answers_pings = False

@@ -67,6 +67,29 @@ def test_facts() -> None:
     assert desk.handshake.address == "127.0.0.1"
 
 
+def test_facts_of_the_request() -> None:
+    desk, _ = make_socket(Desk, request=DummyRequest(environ={"REMOTE_ADDR": "192.0.2.1"}))
+    assert desk.user is None, "nobody has logged in"
+    assert desk.handshake.environ()["REMOTE_ADDR"] == "192.0.2.1"
+
+
+def test_nobody_is_asked_for_rights() -> None:
+    desk, server = make_socket(Desk)
+    desk.nsp.revoke()
+    assert desk.connected
+    invoker, error = server.sio.invoker, LookupError()
+    assert invoker.recheck(desk) == ()
+    assert invoker.shape(desk, error) is error
+    assert invoker.choose(desk, ["few", "most"]) == "most"
+
+
+def test_what_would_be_logged_as_a_fault_is_raised() -> None:
+    desk, _ = make_socket(Desk)
+    desk.complain("a client is odd", "very")
+    with pytest.raises(ZeroDivisionError):
+        desk.complain("a hook failed", "here", ZeroDivisionError())
+
+
 def test_spawned_work() -> None:
     desk, server = make_socket(Desk)
     desk.on_work().join(5)
