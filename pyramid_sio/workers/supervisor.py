@@ -271,7 +271,9 @@ class Supervisor:
 
     def _retire(self, child: Child, successor: Child) -> None:
         child.leaving = True
-        child.kill_at = time.monotonic() + self._reload_spread + self._shutdown_timeout + GRACE
+        # Once for handlers that run while clients go, once for its end.
+        patience = self._reload_spread + 2 * (self._shutdown_timeout + GRACE)
+        child.kill_at = time.monotonic() + patience
         logger.info("%r serves in the place of %r, whose clients come over", successor, child)
         child.tell(retire=self._reload_spread, successor=successor.tag)
 

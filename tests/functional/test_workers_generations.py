@@ -61,13 +61,17 @@ def test_jsonp_of_earlier_pages(
         assert result["intact"] == [True, 1, True, [0, 1, 255]]
 
 
-@pytest.mark.parametrize("scenario", ["many_in_order", "large", "namespaces"])
-def test_jsonp_of_the_oldest(new_page: Callable[..., Page], serve: Serve, scenario: str) -> None:
-    server = serve(LEGACY_APP, server=WORKERS, legacy="true", legacy_transports="jsonp-polling")
+def test_jsonp_of_the_oldest(
+    new_page: Callable[..., Page], serve_shared: Callable[..., Server]
+) -> None:
+    server = serve_shared(
+        LEGACY_APP, server=WORKERS, legacy="true", legacy_transports="jsonp-polling"
+    )
     server.expect("Serving on")
-    page = new_page()
-    page.goto(f"{server.url}/page")
-    assert page.evaluate(RUN, [scenario, "jsonp-polling", f"workers-{scenario}"]) == "ok"
+    for scenario in ("many_in_order", "large", "namespaces"):
+        page = new_page()
+        page.goto(f"{server.url}/page")
+        assert page.evaluate(RUN, [scenario, "jsonp-polling", f"workers-{scenario}"]) == "ok"
 
 
 def test_all_come_over_in_a_reload(scenarios: Scenarios, serve: Serve) -> None:

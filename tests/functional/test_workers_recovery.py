@@ -23,32 +23,27 @@ def keeping_workers(serve_shared: Callable[..., Server]) -> Server:
     return started
 
 
-@pytest.mark.parametrize("transport", ["polling", "websocket"])
 @pytest.mark.parametrize(
-    "scenario",
+    ("scenario", "transport"),
     [
-        "handler_still_runs",
-        "left_on_purpose",
-        "lost_on_the_way",
-        "missed_binary",
-        "missed_in_order",
-        "never_got_anything",
-        "nothing_was_missed",
-        "server_has_not_noticed",
-        "strings_at_the_end",
+        ("checked_again", "websocket"),
+        ("from_a_pattern", "websocket"),
+        ("handler_still_runs", "websocket"),
+        ("left_on_purpose", "websocket"),
+        ("lost_on_the_way", "polling"),
+        ("made_up", "websocket"),
+        ("missed_binary", "polling"),
+        ("missed_in_order", "websocket"),
+        ("one_of_many", "websocket"),
+        ("server_has_not_noticed", "polling"),
+        ("several_namespaces", "websocket"),
+        ("strings_at_the_end", "websocket"),
     ],
 )
-def test_on_each_transport(
+def test_as_with_one_process(
     scenarios: Scenarios, keeping_workers: Server, scenario: str, transport: str
 ) -> None:
     scenarios(f"recovery.{scenario}", keeping_workers.url, transport=transport)
-
-
-@pytest.mark.parametrize(
-    "scenario", ["checked_again", "from_a_pattern", "made_up", "one_of_many", "several_namespaces"]
-)
-def test_once(scenarios: Scenarios, keeping_workers: Server, scenario: str) -> None:
-    scenarios(f"recovery.{scenario}", keeping_workers.url, transport="websocket")
 
 
 def test_nothing_is_lost_on_the_way_to_another_worker(node: Node, keeping_workers: Server) -> None:
