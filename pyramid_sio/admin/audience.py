@@ -82,18 +82,22 @@ class Audience:
 
     def probe(self) -> None:
         """Ask the other servers whether they have an admin; may wait."""
-        if any(socket.sid not in self.here for socket in self.others_in(self.nsp)):
+        # Every few seconds: what is wrong with the way to Redis is said elsewhere.
+        if any(True for _ in self.others_in(self.nsp, logging.DEBUG)):
             self.is_elsewhere()
 
-    def others_in(self, nsp: Nsp) -> Iterator[Any]:
-        """The clients of other servers in a namespace, as far as those say; may wait."""
+    def others_in(self, nsp: Nsp, level: int = logging.WARNING) -> Iterator[Any]:
+        """The clients of other servers in a namespace, as far as those say; may wait.
+
+        :param level: at which is logged that they don't
+        """
         try:
             found: Iterable[Any] = nsp.fetch()
         except AckTimeout as error:
-            logger.warning("admins do not see all clients of other servers: %s", error)
+            logger.log(level, "admins do not see all clients of other servers: %s", error)
             found = error.responses
         except AdapterError as error:
-            logger.warning("admins do not see clients of other servers: %s", error)
+            logger.log(level, "admins do not see clients of other servers: %s", error)
             return
         yield from (socket for socket in found if not hasattr(socket, "socket"))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Serve
 from tests.functional.members import JavaScript
 from tests.functional.test_admin import CREDENTIALS, settings
 from tests.functional.workers import WORKERS
@@ -152,6 +153,22 @@ class TestWorkers:
             # It was not asked for the password, so it got no other.
             wait_until(lambda: desk.heard("admin", "config"), what="to be let in")
             assert desk.heard("admin", "session") == []
+
+    def test_statistics_in_production(self, desk: Desk, serve: Serve) -> None:
+        server = serve(
+            APP, server=WORKERS, **settings(admin_mode="production", admin_server_id="p")
+        )
+        server.expect("Serving on")
+        for number in range(CLIENTS):
+            desk.join(f"c{number}", server.url)
+        desk.log_in(server.url)
+
+        def clients() -> int:
+            servers = desk.servers()
+            return sum(one["clientsCount"] for one in servers.values()) if len(servers) == 2 else 0
+
+        wait_until(lambda: clients() == CLIENTS + 1, what="both workers")
+        assert desk.heard("admin", "all_sockets") == []
 
     def test_nobody_else_is_let_in(self, desk: Desk, watched_workers: Server) -> None:
         with pytest.raises(Exception, match="invalid credentials"):
