@@ -36,6 +36,9 @@ class LegacyType(IntEnum):
     NOOP = 8
 
 
+_TYPES = {str(kind.value): kind for kind in LegacyType}
+
+
 class Incoming(NamedTuple):
     """One packet of a client.
 
@@ -91,28 +94,29 @@ def decode(text: str) -> Incoming:
     if match is None:
         raise ProtocolError("no Socket.IO 0.9 packet")
     digit, digits, plus, endpoint, data = match.groups("")
-    kind = LegacyType(int(digit))
+    kind = _TYPES[digit]
     id = _read_id(digits) if digits else None
+    read = _ARGUMENTS.get(digit)
+    if read is None:
+        return Incoming(kind, _read_other(kind, endpoint, data))
+    namespace = _read_namespace(endpoint) if endpoint else "/"
+    if plus:
+        return Incoming(kind, SocketPacket(_EVENT, namespace, read(data), id))
+    return Incoming(kind, SocketPacket(_EVENT, namespace, read(data)), id)
+
+
+def _read_other(kind: LegacyType, endpoint: str, data: str) -> SocketPacket | None:
+    """What is no event."""
     if kind is LegacyType.CONNECT:
-        return Incoming(kind, _read_connect(endpoint, data))
+        return _read_connect(endpoint, data)
     namespace = _read_namespace(endpoint)
     if kind is LegacyType.DISCONNECT:
-        return Incoming(kind, SocketPacket(_DISCONNECT, namespace))
+        return SocketPacket(_DISCONNECT, namespace)
     if kind is LegacyType.ACK:
-        return Incoming(kind, _read_ack(namespace, data))
+        return _read_ack(namespace, data)
     if kind is LegacyType.ERROR:
-        return Incoming(kind, SocketPacket(_CONNECT_ERROR, namespace, _read_error(data)))
-    if kind is LegacyType.MESSAGE:
-        args = [MESSAGE_EVENT, data]
-    elif kind is LegacyType.JSON:
-        args = [MESSAGE_EVENT, _loads(data)]
-    elif kind is LegacyType.EVENT:
-        args = _read_event(data)
-    else:
-        return Incoming(kind, None)
-    if plus:
-        return Incoming(kind, SocketPacket(_EVENT, namespace, args, id))
-    return Incoming(kind, SocketPacket(_EVENT, namespace, args), id)
+        return SocketPacket(_CONNECT_ERROR, namespace, _read_error(data))
+    return None
 
 
 def _read_id(digits: str) -> int:
@@ -164,6 +168,14 @@ def _read_event(data: str) -> list[Any]:
     if type(args) is not list:
         raise ProtocolError("an event whose arguments are no list")
     return [name, *args]
+
+
+#: How the arguments are read of what is an event for a namespace.
+_ARGUMENTS: dict[str, Callable[[str], list[Any]]] = {
+    "3": lambda data: [MESSAGE_EVENT, data],
+    "4": lambda data: [MESSAGE_EVENT, _loads(data)],
+    "5": _read_event,
+}
 
 
 def _read_ack(namespace: str, data: str) -> SocketPacket:

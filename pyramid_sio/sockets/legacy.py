@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 REVISION = 1
 
 _MAIN = "/"
+_EVENT = SocketType.EVENT
 _CONNECTED = SocketPacket(SocketType.CONNECT, _MAIN)
 _DISCONNECTED = SocketPacket(SocketType.DISCONNECT, _MAIN)
 
@@ -59,18 +60,20 @@ class LegacyClient(Client):
             packet = incoming.packet
             if packet is None:
                 return
-            if packet == _DISCONNECTED:
-                self._leave_all()
-            elif packet.type is SocketType.CONNECT:
+            kind = packet.type
+            if kind is _EVENT:
+                self._introduce(packet.namespace)
+                if incoming.confirm is not None and self._is_in(packet.namespace):
+                    answer = self.codec.encode_ack(packet.namespace, (), incoming.confirm)
+                    self.session.send(answer)
+                self._receive(packet)
+            elif kind is SocketType.CONNECT:
                 self._connect_once(packet)
-            elif packet.type is SocketType.CONNECT_ERROR:
+            elif kind is SocketType.CONNECT_ERROR:
                 self._hear_error(packet)
+            elif packet == _DISCONNECTED:
+                self._leave_all()
             else:
-                if packet.type is SocketType.EVENT:
-                    self._introduce(packet.namespace)
-                    if incoming.confirm is not None and self._is_in(packet.namespace):
-                        answer = self.codec.encode_ack(packet.namespace, (), incoming.confirm)
-                        self.session.send(answer)
                 self._receive(packet)
         except ProtocolError as error:
             self.session.complain("protocol violation", error)
