@@ -26,6 +26,16 @@ def got(taken: dict[str, list[Any]]) -> str:
     return "".join(sorted(name * len(events) for name, events in taken.items()))
 
 
+def answers_that_came(wanted: list[str], ask: Callable[[float], Any]) -> None:
+    """A question fails, with these answers of others; they get more time if they need it."""
+    for seconds in (0.3, 1, 4, 16):
+        with pytest.raises(Failed) as caught:
+            ask(seconds)
+        if sorted(caught.value.responses) == wanted:
+            return
+    pytest.fail(f"only {caught.value.responses} came")
+
+
 def test_01_each_counts_three(cluster: Cluster) -> None:
     for member in (cluster.a, cluster.b):
         assert member("return await io.of('/').adapter.serverCount()") == 3
@@ -131,7 +141,7 @@ def test_12_flags(cluster: Cluster) -> None:
             cluster.p("flags.clear()")
             emit()
             arrived = got(cluster.take())
-            assert cluster.p("flags")[0] == {"volatile": True, "compress": False}
+            assert {"volatile": True, "compress": False} in cluster.p("flags")
             if arrived == "abp":
                 break
         assert arrived == "abp"
@@ -158,13 +168,12 @@ def test_15_nobody_to_ask_at_some(cluster: Cluster) -> None:
 
 def test_16_one_does_not_answer(cluster: Cluster) -> None:
     cluster.crowd("delete answers.p")
-    with pytest.raises(Failed) as caught:
-        cluster.a("return await io.timeout(500).emitWithAck('q')")
-    assert sorted(caught.value.responses) == ["from a", "from b"]
+    answers_that_came(
+        ["from a", "from b"],
+        lambda seconds: cluster.a(f"return await io.timeout({seconds * 1000}).emitWithAck('q')"),
+    )
     cluster.crowd("delete answers.a")
-    with pytest.raises(Failed) as caught:
-        cluster.p("nsp.call('q', timeout=0.5)")
-    assert caught.value.responses == ["from b"]
+    answers_that_came(["from b"], lambda seconds: cluster.p(f"nsp.call('q', timeout={seconds})"))
 
 
 def test_18_19_answers_with_binary_data_and_with_two_arguments(cluster: Cluster) -> None:
@@ -268,9 +277,9 @@ def test_30_a_server_that_does_not_listen_does_not_answer(
         cluster.b("io.on('half', (done) => done('B'))")
         asked.append(cluster.a.begin("return await io.serverSideEmitWithAck('half')"))
     for cluster, id in zip(clusters, asked, strict=True):
-        with pytest.raises(Failed, match="AckTimeout: 1 of 2") as caught:
-            cluster.p("nsp.server_side_call('half', timeout=0.5)")
-        assert caught.value.responses == ["B"]
+        answers_that_came(
+            ["B"], lambda s, ask=cluster.p: ask(f"nsp.server_side_call('half', timeout={s})")
+        )
         with pytest.raises(Failed, match="timeout reached") as caught:
             cluster.a.wait(id)
         assert caught.value.responses == ["B"]
