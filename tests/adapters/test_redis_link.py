@@ -242,10 +242,11 @@ class TestCommands:
         assert linked.link.health().state == "idle"
 
     def test_publishing_connects_for_that_alone(self, linked: Linked, direct: redis.Redis) -> None:
-        before = direct.info("clients")["connected_clients"]
+        # Connections of other tests may be ending.
+        before = {client["id"] for client in direct.client_list()}
         linked.link.publish("news", "x")
         linked.wait_up()
-        assert direct.info("clients")["connected_clients"] == before + 1
+        assert len({client["id"] for client in direct.client_list()} - before) == 1
 
     def test_messages_of_many_threads_arrive_each_threads_in_order(self, linked: Linked) -> None:
         ears, _ = linked.subscribe("many")
@@ -364,7 +365,7 @@ class TestOutages:
     def test_redis_that_is_killed_and_comes_back(self, tmp_path: Path) -> None:
         with closing(Redis(tmp_path)) as server:
             server.expect("Ready to accept connections")
-            linked = Linked(server.url)
+            linked = Linked(server.url, timeout=2 * PATIENCE)
             ears, subscription = linked.subscribe("news")
             pattern, _ = linked.subscribe("room:*", Kind.PATTERN)
             linked.wait_up()
@@ -375,7 +376,7 @@ class TestOutages:
         begin = time.monotonic()
         with pytest.raises(AdapterError):
             linked.link.call("PING")
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < PATIENCE
         linked.link.publish("news", "kept until then")
         while_away, _ = Ears(), linked.link.subscribe("later", Ears())
 
@@ -407,32 +408,37 @@ class TestOutages:
                 begin = time.monotonic()
                 for _ in range(1000):
                     linked.link.publish("news", "x")
-                assert time.monotonic() - begin < 1
+                # Each would have waited 0.3 seconds.
+                assert time.monotonic() - begin < PATIENCE
                 # Frozen, it still accepts connections.
                 wait_until(lambda: linked.link.health().failures > 2)
             finally:
                 server.signal(SIGCONT)
-            linked.wait_up()
-            linked.link.publish("news", "after")
-            wait_until(lambda: (b"news", b"after") in ears.heard)
+
+            def is_heard() -> bool:
+                # An answer that takes longer than 0.3 seconds costs what was said meanwhile.
+                linked.link.publish("news", "after")
+                return (b"news", b"after") in ears.heard
+
+            wait_until(is_heard)
             linked.link.close()
 
     def test_redis_that_is_slow_is_waited_for(self, linked: Linked, direct: redis.Redis) -> None:
         ears, _ = linked.subscribe("news")
         linked.wait_up()
-        direct.client_pause(500)
-        begin = time.monotonic()
+        # Until it is told to go on, it takes nothing that is published.
+        direct.client_pause(int(PATIENCE * 1000), all=False)
         for number in range(100):
             linked.link.publish("news", str(number))
-        assert time.monotonic() - begin < 0.4
+        assert ears.heard == []
+        direct.client_unpause()
         wait_until(lambda: len(ears.heard) == 100, what="what was said meanwhile")
-        assert time.monotonic() - begin >= 0.4
         assert [int(data) for _, data in ears.heard] == list(range(100))
         assert linked.news == [True]
         assert linked.link.health().lost == 0
 
     def test_a_silent_connection_is_asked_and_kept(self, server: Redis) -> None:
-        linked = Linked(server.url, timeout=0.1)
+        linked = Linked(server.url, timeout=1.0)
         ears, _ = linked.subscribe("quiet")
         linked.wait_up()
         first = linked.link.health().latency

@@ -15,9 +15,7 @@ from demo.records import Limits
 from tests.conftest import Serve
 from tests.demo.cable import Cable
 from tests.demo.guest import Guest
-from tests.support import PATIENCE, Program, Server, wait_until
-
-expect.set_options(timeout=PATIENCE * 1000)
+from tests.support import Program, Server, wait_until
 
 PSERVE = Path(sys.executable).with_name("pserve")
 
@@ -151,23 +149,48 @@ def test_being_called_by_name_stands_out(visit: Callable[..., Guest]) -> None:
     expect(ada(".say.called")).to_have_count(0)
 
 
+def write_until(seen: Callable[[], bool], *guests: Guest) -> None:
+    """People write on until it is seen: whoever pauses for three seconds does so no more."""
+
+    def write() -> bool:
+        for guest in guests:
+            guest("#text").press_sequentially("h")
+        return seen()
+
+    wait_until(write, what="what people who write are shown as")
+
+
+def typing(guest: Guest) -> str:
+    return " ".join((guest("#typing").text_content() or "").split())
+
+
 def test_typing_is_shown_until_it_ends(visit: Callable[..., Guest]) -> None:
     ada, grace, otto = visit("Ada"), visit("Grace"), visit("Otto")
-    late = visit()
-    ada("#text").press_sequentially("I th")
-    expect(grace("#typing")).to_have_text("Ada is typing…")
-    expect(grace("[data-nick=Ada] .writes")).to_be_visible()
-    otto("#text").press_sequentially("Me t")
-    ada("#text").press_sequentially("ink")
-    expect(grace("#typing")).to_have_text("Ada and Otto are typing…")
-    expect(ada("#typing")).to_have_text("Otto is typing…")
-    late.enter("Late")
-    expect(late("#typing")).to_contain_text("typing…")
+    write_until(lambda: typing(grace) == "Ada is typing…", ada)
+    write_until(lambda: grace("[data-nick=Ada] .writes").is_visible(), ada)
+    write_until(lambda: typing(grace) == "Ada and Otto are typing…", ada, otto)
+    write_until(lambda: typing(ada) == "Otto is typing…", ada, otto)
+    late = comes_while_they_write(visit, ada, otto)
     otto.say("done")
     expect(grace("#typing")).not_to_contain_text("Otto")
     # Ada writes no more, and says nothing: it ends by itself.
     for guest in (grace, late):
         expect(guest("#typing")).to_be_empty()
+
+
+def comes_while_they_write(visit: Callable[..., Guest], *writers: Guest) -> Guest:
+    """Somebody who is told of them on entering, unless that has taken too long."""
+    come: list[Guest] = []
+
+    def is_told() -> bool:
+        come.append(visit())
+        for guest in writers:
+            guest("#text").press_sequentially("h")
+        come[-1].enter(f"Late {len(come)}")
+        return "typing…" in typing(come[-1])
+
+    wait_until(is_told, what="somebody to come in time")
+    return come[-1]
 
 
 # Rooms and names.

@@ -19,8 +19,6 @@ from pyramid_sio.protocol.socket_v09 import UNKNOWN_CLIENT
 from tests.support import PATIENCE
 
 DEAF, CLOSED = "nothing is heard any more", "the connection is closed"
-#: How long who may be deaf is listened to, in seconds.
-SILENCE = 0.7
 #: An old server names the callback by a list of one.
 _SCRIPT = re.compile(r"io\.j\[(?:\[')?0(?:'\])?\]\((['\"])(.*)\1\);", re.DOTALL)
 _PACKET = re.compile(r"(\d):(\d*)(\+?):([^:]*)(?::(.*))?", re.DOTALL)
@@ -155,15 +153,17 @@ TRANSPORTS: dict[str, Callable[[str], Any]] = {
 class Client:
     """One connection.
 
-    :param deaf: it may become deaf, so do not be patient
+    :param patience: seconds after which who says nothing is deaf
     """
 
-    def __init__(self, port: int, *, transport: str = "websocket", deaf: bool = False) -> None:
+    def __init__(
+        self, port: int, *, transport: str = "websocket", patience: float = PATIENCE
+    ) -> None:
         with urlopen(f"http://127.0.0.1:{port}/socket.io/1/?t=1", timeout=PATIENCE) as answer:
             self.handshake = answer.read().decode().split(":")
         where = f"//127.0.0.1:{port}/socket.io/1/{transport}/{self.handshake[0]}"
         self._transport = TRANSPORTS[transport](where)
-        self._patience = SILENCE if deaf else PATIENCE
+        self._patience = patience
         self._number = 0
         self._last_id = ""
         #: What came, readable.

@@ -17,7 +17,7 @@ import pytest
 
 from pyramid_sio.errors import ProtocolError
 from tests.differential.talk import CLOSED, DEAF, TRANSPORTS, Client
-from tests.support import ROOT, Program, free_port
+from tests.support import PATIENCE, ROOT, Program, free_port
 from tests.venvs import python_with
 
 PEER = (
@@ -265,7 +265,7 @@ def ports() -> Iterator[dict[str, int]]:
 
 
 def run(
-    port: int, says: list[str], *, transport: str = "websocket", deaf: bool = False
+    port: int, says: list[str], *, transport: str = "websocket", patience: float = PATIENCE
 ) -> dict[str, list[str]]:
     """What each client heard."""
     clients: dict[str, Client] = {}
@@ -275,7 +275,7 @@ def run(
             assert match is not None
             name, packet = match[1] or "A", match[2]
             if name not in clients:
-                client = Client(port, transport=transport, deaf=deaf)
+                client = Client(port, transport=transport, patience=patience)
                 clients[name] = opened.enter_context(closing(client))
                 clients[name].listen()
             if packet:
@@ -312,13 +312,17 @@ def differing(one: list[str], other: list[str]) -> tuple[list[str], list[str]]:
 def test_other_answers_for_a_reason(ports: dict[str, int], name: str) -> None:
     case = DIFFERENT[name]
     over = case.transport
-    old = run(ports["old"], case.says, transport=over, deaf=DEAF in case.theirs.get("A", ()))
     new = run(ports["new"], case.says, transport=over)
+    wanted = {name: (case.theirs.get(name, []), case.ours.get(name, [])) for name in new}
 
-    assert old.keys() == new.keys()
-    for client in old:
-        expected = case.theirs.get(client, []), case.ours.get(client, [])
-        assert differing(old[client], new[client]) == expected, client
+    # How long it takes until a busy machine answers nobody knows: first see whether it is short.
+    for patience in (0.5, 5, PATIENCE) if DEAF in case.theirs.get("A", ()) else (PATIENCE,):
+        old = run(ports["old"], case.says, transport=over, patience=patience)
+        assert old.keys() == new.keys()
+        found = {name: differing(old[name], new[name]) for name in old}
+        if found == wanted:
+            break
+    assert found == wanted
 
 
 def test_handshakes_differ_by_what_is_offered(ports: dict[str, int]) -> None:

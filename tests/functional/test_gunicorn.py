@@ -105,10 +105,14 @@ def test_a_poll_whose_client_is_gone_ends_its_session(gunicorn: Any) -> None:
 def test_sigterm_lets_handlers_end_and_says_good_bye(start: Callable[..., Any]) -> None:
     server = start(OURS)
     busy, poller = WebSocket(server), Polling(server)
-    enter(busy)
+    busy.send('40{"key":"busy"}')
+    busy.receive()
     enter(poller)
     poll = poller.park()
     busy.send('421["nap",0.7,"long"]', '422["nap",0,"next"]')
+    # Its handler has begun: what is sent behind SIGTERM may come too late.
+    entries = ask(server, path="/journal/busy", query="count=2").json
+    assert entries[1] == ["begin", "long"]
     server.signal(SIGTERM)
     assert busy.receive() == '431["long"]'
     assert wait_until(lambda: ended(busy))

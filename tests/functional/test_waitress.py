@@ -16,6 +16,7 @@ import socketio
 from tests.conftest import Serve
 from tests.functional.scenarios import Scenarios
 from tests.functional.test_javascript import BOTH_SIDES, ONCE
+from tests.functional.threaded_app import AT_A_MEETING
 from tests.functional.wire import Polling, SessionEnded, ask, enter
 from tests.support import PATIENCE, Redis, Server, wait_until
 
@@ -105,19 +106,15 @@ def test_handlers_run_in_native_threads_with_a_request_of_their_own(threaded: Se
 
 
 def test_handlers_that_block_run_side_by_side(threaded: Server) -> None:
-    people = [Person(threaded, f"sleeper {number}") for number in range(5)]
+    people = [Person(threaded, f"visitor {number}") for number in range(AT_A_MEETING)]
     try:
-        started = time.monotonic()
         with ThreadPoolExecutor(len(people)) as pool:
-            answers = list(pool.map(lambda person: person.call("sleep", 0.8), people))
-        took = time.monotonic() - started
+            answers = list(pool.map(lambda person: person.call("meet"), people))
     finally:
         for person in people:
             person.client.disconnect()
 
     assert answers == [[True, True]] * len(people)
-    # One after the other they would take four seconds.
-    assert took < 3.2
 
 
 def test_every_verb_from_a_thread(threaded: Server) -> None:
@@ -164,9 +161,7 @@ def test_disconnected_by_the_server(threaded: Server) -> None:
 
 
 def test_heartbeats_in_the_background(serve: Serve) -> None:
-    server = serve(
-        THREADED_APP, server={"use": "egg:waitress"}, ping_interval=0.3, ping_timeout=0.6
-    )
+    server = serve(THREADED_APP, server={"use": "egg:waitress"}, ping_interval=0.3, ping_timeout=2)
     session = Polling(server)
     enter(session)
     assert "connected" in str(session.receive())
@@ -234,16 +229,14 @@ def test_control_c_lets_everybody_go(serve: Serve) -> None:
         session.receive()
     polls = [session.begin_poll() for session in sessions]
     pages = [ask(server, path="/page").status for _ in range(3)]
-    started = time.monotonic()
 
     server.signal(SIGINT)
     assert server.wait() == 0
 
     assert pages == [200] * 3
-    # Waitress would wait five seconds for polls that nobody answers.
-    assert time.monotonic() - started < 4
     assert [poll.answer().text for poll in polls] == ["1", "1"]
     assert server.output.count("nobody left: server shutting down") == 2
+    # Waitress would say this of polls that nobody answers, after five seconds.
     assert "still running" not in server.output
 
 

@@ -16,8 +16,12 @@ from pyramid.request import Request
 from pyramid.threadlocal import get_current_request
 
 from pyramid_sio import AckTimeout, Namespace, SessionClosed, get_sio, sio_namespace
+from tests.functional.app import PATIENCE
 
 logger = logging.getLogger(__name__)
+#: So many clients block a thread until all of them do.
+AT_A_MEETING = 5
+meeting = threading.Barrier(AT_A_MEETING)
 
 
 def patched() -> bool:
@@ -44,10 +48,10 @@ class Main(Namespace):
             "patched": patched(),
         }
 
-    def on_sleep(self, seconds: float) -> list[bool]:
-        """Block the thread; who is asked for before and after must be this client."""
+    def on_meet(self) -> list[bool]:
+        """Block the thread until all have come; before and after, this client's request counts."""
         before = get_current_request() is self.request
-        time.sleep(seconds)
+        meeting.wait(PATIENCE)
         return [before, get_current_request() is self.request]
 
     def on_verbs(self) -> dict[str, Any]:
@@ -72,7 +76,7 @@ class Main(Namespace):
             "here": here,
             "seen": seen,
             "answers": [answer, answers],
-            "called back": got.wait(10),
+            "called back": got.wait(PATIENCE),
             "late": late,
         }
 

@@ -91,6 +91,21 @@ class Trial {
     }
   }
 
+  /**
+   * Try `attempt(seconds)` with ever longer time-outs until `good(result)`; its last result.
+   * For who waits in vain for one, and gets what others say in time on whatever machine.
+   */
+  async withLongerTimeouts(attempt, good) {
+    let result;
+    for (let seconds = 0.2; seconds * 1000 < this._patience; seconds *= 5) {
+      result = await attempt(seconds);
+      if (good(result)) {
+        break;
+      }
+    }
+    return result;
+  }
+
   /** Let time pass; for what is about time itself. */
   pause(milliseconds) {
     return new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -49,7 +49,7 @@ exports.refused_is_not_entered = async (t) => {
 exports.entered_stays = async (t) => {
   const socket = await t.connected();
   const seen = t.record(socket, "disconnect");
-  await t.pause(1300);
+  await t.pause(1800);
   assert.deepEqual(seen, []);
   assert.equal(await socket.emitWithAck("one", 1), 1);
 };

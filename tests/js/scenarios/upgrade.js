@@ -5,17 +5,23 @@
 const assert = require("node:assert").strict;
 const { NodeWebSocket, NodeXHR } = require("engine.io-client");
 
-/** One that takes its time, so that there is something under way on polling. */
-class LateWebSocket extends NodeWebSocket {
-  doOpen() {
-    setTimeout(() => super.doOpen(), 60);
-  }
+/** A WebSocket that does not open before `ready` is fulfilled. */
+function lateWebSocket(ready) {
+  return class extends NodeWebSocket {
+    doOpen() {
+      ready.then(() => super.doOpen());
+    }
+  };
 }
 
+/** A socket that soon begins to upgrade, so that there is something under way on polling. */
 async function connectedByPolling(t) {
-  const socket = t.connect("/", { transports: [NodeXHR, LateWebSocket] });
+  let open;
+  const ready = new Promise((resolve) => (open = resolve));
+  const socket = t.connect("/", { transports: [NodeXHR, lateWebSocket(ready)] });
   await t.next(socket, "connect");
   assert.equal(socket.io.engine.transport.name, "polling");
+  setTimeout(open, 60);
   return socket;
 }
 
