@@ -4,68 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from typing import Any
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from tests.attacks.site import Site
+from tests.conftest import MEMORY
 from tests.support import Server
 
 APP = "tests.attacks.app:main"
-_FIGURES = pytest.StashKey[list[tuple[str, float, float]]]()
-#: Tests that cost less than this are not in the summary, in megabytes.
-WORTH_TELLING = 4
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_FIGURES] = []
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say what the dearest attacks cost."""
-    figures = [row for row in config.stash.get(_FIGURES, []) if row[2] - row[1] >= WORTH_TELLING]
-    if figures:
-        terminalreporter.section("server memory under attack, in MB")
-        for name, before, peak in sorted(figures, key=lambda row: row[1] - row[2]):
-            terminalreporter.line(f"{before:6.0f} before, {peak:6.0f} at its peak: {name}")
-
-
-@pytest.fixture(scope="session")
-def build_site(
-    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[Callable[..., Site]]:
-    """Starts sites that last as long as the session.
+def start_site(
+    running: ExitStack,
+    folder: Path,
+    server: dict[str, object] | None,
+    measured: bool,
+    sio: dict[str, object],
+) -> Site:
+    """A site that ends with ``running``.
 
     One that is not ``measured`` runs without coverage: for loads that would take minutes with it,
     and for figures that mean something.
     """
-    figures = pytestconfig.stash.setdefault(_FIGURES, [])
+    values = {f"sio.{key}": value for key, value in sio.items()}
+    options = {"shutdown_timeout": 1, **(server or {})}
+    with pytest.MonkeyPatch.context() as patch:
+        if not measured:
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        program = Server(APP, folder / "server.ini", server=options, settings=values)
+    running.enter_context(closing(program))
+    program.wait_ready()
+    return running.enter_context(closing(Site(program)))
+
+
+@pytest.fixture(scope="session")
+def build_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    """Starts sites that last as long as the session."""
     with ExitStack() as running:
 
         def build(
             server: dict[str, object] | None = None, *, measured: bool = True, **sio: object
         ) -> Site:
-            ini = tmp_path_factory.mktemp("attacks") / "server.ini"
-            values = {f"sio.{key}": value for key, value in sio.items()}
-            options = {"shutdown_timeout": 1, **(server or {})}
-            with pytest.MonkeyPatch.context() as patch:
-                if not measured:
-                    patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-                program = Server(APP, ini, server=options, settings=values)
-            running.enter_context(closing(program))
-            program.wait_ready()
-            return running.enter_context(closing(Site(program, figures)))
+            folder = tmp_path_factory.mktemp("attacks")
+            return start_site(running, folder, server, measured, sio)
 
         yield build
 
 
 @pytest.fixture
-def watch(request: pytest.FixtureRequest) -> Iterator[Callable[[Site], Site]]:
+def new_site(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> Iterator[Callable[..., Site]]:
+    """Starts the one site of a test, not measured, and watches it: its memory has seen nothing."""
+    with ExitStack() as running:
+
+        def build(server: dict[str, object] | None = None, **sio: object) -> Site:
+            site = start_site(running, tmp_path, server, False, sio)
+            running.enter_context(site.watched(partial(record_property, MEMORY)))
+            return site
+
+        yield build
+
+
+@pytest.fixture
+def watch(record_property: Callable[[str, object], None]) -> Iterator[Callable[[Site], Site]]:
     """Watches sites for the length of one test."""
     with ExitStack() as watching:
 
         def start(site: Site) -> Site:
-            watching.enter_context(site.watched(request.node.name))
+            record = partial(record_property, MEMORY)
+            watching.enter_context(site.watched(record))
             return site
 
         yield start
@@ -92,9 +102,9 @@ def site(shared_site: Site, watch: Callable[[Site], Site]) -> Site:
 def shared_hasty_site(build_site: Callable[..., Site]) -> Site:
     return build_site(
         ping_interval=0.5,
-        ping_timeout=1,
-        upgrade_timeout=0.6,
-        connect_timeout=0.8,
+        ping_timeout=2.5,
+        upgrade_timeout=1,
+        connect_timeout=1.5,
         close_timeout=1,
     )
 

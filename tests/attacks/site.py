@@ -18,8 +18,8 @@ MEGABYTE = 1 << 20
 MARK = "zq-payload-zq"
 #: What the process may grow by unless a test says otherwise, in megabytes.
 BOUND = 48
-#: How often a witness echoes, in seconds: during a test, and just to stay connected otherwise.
-DURING, BETWEEN = 0.1, 0.4
+#: How often a witness echoes, in seconds: during a test, and otherwise.
+DURING, BETWEEN = 0.1, 10.0
 
 
 class Witness(threading.Thread):
@@ -31,20 +31,22 @@ class Witness(threading.Thread):
         self._websocket.enter()
         self._polling = Polling(server)
         self._polling.enter()
-        self._stopping = threading.Event()
+        self._stopping = False
+        self._hurry = threading.Event()
+        self._pause = BETWEEN
         #: Held during a round; who holds it finds no request of the witness under way.
         self.between_rounds = threading.Lock()
-        self.pause = BETWEEN
         self.rounds = 0
         #: The longest a round took, in seconds.
         self.slowest = 0.0
         self.failure: BaseException | None = None
 
     def run(self) -> None:
-        while not self._stopping.wait(self.pause):
-            with self.between_rounds:
-                if self.failure is None:
-                    self._round()
+        while not self._stopping:
+            if self._hurry.wait(self._pause):
+                self._hurry.clear()
+            else:
+                self.is_well()
 
     def _round(self) -> None:
         start = time.monotonic()
@@ -57,34 +59,40 @@ class Witness(threading.Thread):
         self.slowest = max(self.slowest, time.monotonic() - start)
         self.rounds += 1
 
-    def check(self) -> None:
-        """One more round; fails the test if that, or one before it, lost anything."""
+    def is_well(self) -> bool:
+        """One more round; has that, and all before it, lost nothing?"""
         with self.between_rounds:
             if self.failure is None:
                 self._round()
-        if self.failure is not None:
+        return self.failure is None
+
+    def check(self) -> None:
+        """One more round; fails the test if that, or one before it, lost anything."""
+        if not self.is_well():
             raise AssertionError("the witness lost its connection") from self.failure
 
+    def pause(self, seconds: float) -> None:
+        """Echo that often from now on."""
+        self._pause = seconds
+        self._hurry.set()
+
     def stop(self) -> None:
-        self._stopping.set()
+        self._stopping = True
+        self._hurry.set()
         self.join(PATIENCE)
         self._websocket.close()
 
 
 class Site:
-    """The server of :mod:`tests.attacks.app` and what can be seen of it.
+    """The server of :mod:`tests.attacks.app` and what can be seen of it."""
 
-    :param figures: where peaks of memory are collected, in megabytes: (test, before, peak)
-    """
-
-    def __init__(self, server: Server, figures: list[tuple[str, float, float]]) -> None:
+    def __init__(self, server: Server) -> None:
         self.server = server
         self.witness = self._new_witness()
         #: Megabytes the process may grow by during the present test.
         self.bound = BOUND
         #: Whether the present test makes handlers raise.
         self.may_raise = False
-        self._figures = figures
         self._log_start = 0
 
     def _new_witness(self) -> Witness:
@@ -180,16 +188,19 @@ class Site:
     # Around each test.
 
     @contextmanager
-    def watched(self, name: str) -> Iterator[None]:
-        """Nobody else loses anything, nothing is left open, memory is bounded, nothing raises."""
+    def watched(self, record: Callable[[tuple[float, float]], None]) -> Iterator[None]:
+        """Nobody else loses anything, nothing is left open, memory is bounded, nothing raises.
+
+        :param record: told what memory there was before, and at the peak, in megabytes
+        """
         self.bound, self.may_raise = BOUND, False
-        if self.witness.failure is not None:
-            # Nobody attacked: it was too late for a heartbeat while other tests kept this process
-            # busy. What happens from here on counts.
+        if not self.witness.is_well():
+            # Nobody attacked: it was too late for a heartbeat between two tests. What happens
+            # from here on counts.
             self.witness.stop()
             self.witness = self._new_witness()
-        self.witness.check()
-        self.witness.pause = DURING
+            self.witness.check()
+        self.witness.pause(DURING)
         self.witness.slowest = 0.0
         self._log_start = len(self.server.output)
         descriptors = self.descriptors
@@ -198,9 +209,9 @@ class Site:
         yield
         assert self.server.is_running, f"the server ended with {self.server.wait()}:\n{self.log}"
         peak = self.peak
-        self._figures.append((name, before, peak))
+        record((before, peak))
         self.witness.check()
-        self.witness.pause = BETWEEN
+        self.witness.pause(BETWEEN)
         assert peak - before <= self.bound, f"memory grew from {before:.0f} MB to {peak:.0f} MB"
         wait_until(
             lambda: self.descriptors <= descriptors,

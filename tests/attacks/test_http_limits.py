@@ -353,7 +353,7 @@ def test_request_that_is_no_http_is_logged_without_its_words(site: Site) -> None
     site.provoke(attack, "bad request")
     for _ in range(300):
         attack()
-    assert len(site.log.splitlines()) < 100
+    assert len(site.log.splitlines()) < 200
 
 
 @pytest.mark.parametrize(
@@ -418,12 +418,12 @@ def test_pipelined_requests_of_one_client_are_answered_in_order(site: Site) -> N
 
 @pytest.fixture(scope="module")
 def shared_impatient_site(build_site: Callable[..., Site]) -> Site:
-    return build_site(server={"idle_timeout": 0.5})
+    return build_site(server={"idle_timeout": 1})
 
 
 @pytest.fixture
 def impatient_site(shared_impatient_site: Site, watch: Callable[[Site], Site]) -> Site:
-    """One that waits half a second for a request, and for taking an answer."""
+    """One that waits a second for a request, and for taking an answer."""
     return watch(shared_impatient_site)
 
 
@@ -544,7 +544,7 @@ def shared_tls_site(
     command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
     command += ["-keyout", str(pem), "-out", str(pem)]
     subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
-    return build_site(server={"certfile": pem, "idle_timeout": 1})
+    return build_site(server={"certfile": pem, "idle_timeout": 2})
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ def site(bare_site: Site, watch: Callable[[Site], Site]) -> Site:
 
 
 @pytest.fixture
-def fresh_site(build_site: Callable[..., Site], watch: Callable[[Site], Site]) -> Site:
-    """A server of the test's own: its memory has seen nothing yet."""
-    return watch(build_site(measured=False))
+def fresh_site(new_site: Callable[..., Site]) -> Site:
+    """A server of the test's own."""
+    return new_site()
 
 
 def flood(site: Site, room: str, *, megabytes: int, volatile: bool = False) -> None:
@@ -75,11 +75,11 @@ def test_300_megabytes_to_a_poller_that_never_polls(fresh_site: Site) -> None:
 
 
 def test_300_megabytes_to_a_poller_that_never_takes_its_answer(
-    build_site: Callable[..., Site], watch: Callable[[Site], Site]
+    new_site: Callable[..., Site],
 ) -> None:
     """One answer is under way, one outbox full: then it is over, for the connection too."""
-    site = watch(build_site(server={"idle_timeout": 2}, measured=False))
-    site.bound = 2 * OUTBOX + 24
+    site = new_site(server={"idle_timeout": 2})
+    site.bound = 2 * OUTBOX + 40
     victim = Polling(site.server)
     victim.post('40{"name":"never-takes"}')
     victim.packets()
@@ -183,11 +183,9 @@ def test_never_answers_a_heartbeat(hasty_site: Site, transport: str) -> None:
     assert hasty_site.wait_noted(name, 2)[1] == ["disconnect", "ping timeout"]
 
 
-def test_abandoned_handshakes(
-    build_site: Callable[..., Site], watch: Callable[[Site], Site]
-) -> None:
+def test_abandoned_handshakes(new_site: Callable[..., Site]) -> None:
     """Ten thousand: the session of each is small, and gone when its heartbeat fails."""
-    site = watch(build_site(ping_interval=4, ping_timeout=4, measured=False))
+    site = new_site(ping_interval=4, ping_timeout=4)
     site.bound = 64
     opening = head("GET", f"{PATH}?EIO=4&transport=polling")
     upgrade = (
@@ -329,11 +327,9 @@ def test_large_frames_and_heartbeats_at_once(hasty_site: Site) -> None:
         assert client.ask("echo", 1) == [1]
 
 
-def test_descriptors_run_out_and_come_back(
-    build_site: Callable[..., Site], watch: Callable[[Site], Site]
-) -> None:
+def test_descriptors_run_out_and_come_back(new_site: Callable[..., Site]) -> None:
     """Whoever is in stays in, and whoever comes later gets in once there is room again."""
-    site = watch(build_site(measured=False))
+    site = new_site()
     site.may_raise = True
     with WebSocket(site.server) as client:
         client.enter()
