@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pkg_resources
 import pytest
 from _pytest.assertion.rewrite import AssertionRewritingHook
 from hypothesis import settings as hypothesis_settings
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.support import PATIENCE, Node, Redis, Server, find_program
+from tests.support import PATIENCE, Node, Program, Redis, Server, ending_together, find_program
 
 # pytest rewrites what belongs to the distribution of one of its plugins, which is this project;
 # Pyramid asks this module where the demo's files are, and it has to know pytest's loader for that.
@@ -25,6 +25,9 @@ pkg_resources.register_loader_type(AssertionRewritingHook, pkg_resources.Default
 # How long one example takes says nothing on a machine that has other things to do.
 hypothesis_settings.register_profile("project", deadline=None, print_blob=True)
 hypothesis_settings.load_profile("project")
+
+# A page that works may still be slow to draw.
+expect.set_options(timeout=PATIENCE * 1000)
 
 CHROMIUM_FLAGS = [
     "--disable-background-networking",
@@ -35,6 +38,38 @@ CHROMIUM_FLAGS = [
     "--no-first-run",
     "--no-sandbox",
 ]
+#: The property of a test's report that says what an attack cost the server: (before, peak).
+MEMORY = "server memory"
+#: Attacks that cost less than this are not in the summary, in megabytes.
+WORTH_TELLING = 4
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests of one file run in one process, and attacks, whose cost is measured, do so too."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "tests/attacks" if path.startswith("tests/attacks/") else path
+
+    return Files(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what the dearest attacks cost the server; their reports may be of other processes."""
+    figures = {
+        (report.nodeid.rpartition("::")[2], *value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == MEMORY and value[1] - value[0] >= WORTH_TELLING
+    }
+    if figures:
+        terminalreporter.section("server memory under attack, in MB")
+        for name, before, peak in sorted(figures, key=lambda row: row[1] - row[2]):
+            terminalreporter.line(f"{before:6.0f} before, {peak:6.0f} at its peak: {name}")
 
 
 class Serve(Protocol):
@@ -56,8 +91,8 @@ class Serve(Protocol):
     ) -> Server: ...
 
 
-def start_servers(running: ExitStack, new_directory: Callable[[], Path]) -> Serve:
-    """What starts servers that last as long as ``running``, each with its ini file somewhere."""
+def start_servers(running: list[Program], new_directory: Callable[[], Path]) -> Serve:
+    """What starts servers, each with its ini file somewhere; who ends ``running`` ends them."""
 
     def start(
         app: str,
@@ -69,7 +104,7 @@ def start_servers(running: ExitStack, new_directory: Callable[[], Path]) -> Serv
         values = {**(settings or {}), **{f"sio.{key}": value for key, value in sio.items()}}
         ini = new_directory() / "server.ini"
         started = Server(app, ini, server=server or {}, settings=values)
-        running.enter_context(closing(started))
+        running.append(started)
         started.wait_ready()
         return started
 
@@ -79,7 +114,7 @@ def start_servers(running: ExitStack, new_directory: Callable[[], Path]) -> Serv
 @pytest.fixture
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Starts servers; each ends with the test, and shows its output if that failed."""
-    with ExitStack() as running:
+    with ending_together() as running:
         yield start_servers(running, lambda: tmp_path_factory.mktemp("serve"))
 
 

@@ -6,14 +6,18 @@ own use :class:`Program` directly. Nothing here imports or patches gevent.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +27,20 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 #: How long a test waits for what should come at once, in seconds. Raise it on a slow machine.
-PATIENCE = float(os.environ.get("SIO_TEST_PATIENCE", "20"))
+PATIENCE = float(os.environ.get("SIO_TEST_PATIENCE", "60"))
+#: Ports for programs of tests: below those that systems choose from for connections.
+_PORTS = range(15_000, 32_000)
+
+
+def _numbers_of_ports() -> Iterator[int]:
+    """Where in ``_PORTS`` to look; processes of one run of pytest-xdist look elsewhere each."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return itertools.count(random.Random(run).randrange(len(_PORTS)) + mine, processes)
+
+
+_number_of_port = _numbers_of_ports()
 
 
 def wait_until(condition: Callable[[], T], *, what: str = "", patience: float = PATIENCE) -> T:
@@ -41,10 +58,16 @@ def wait_until(condition: Callable[[], T], *, what: str = "", patience: float = 
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback interface that nobody listens on.
+
+    Nobody gets it twice, and no connection takes it until a program listens there.
+    """
+    for number in _number_of_port:
+        port = _PORTS[number % len(_PORTS)]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("there is always a next number")
 
 
 def find_program(*names: str) -> str:
@@ -53,6 +76,15 @@ def find_program(*names: str) -> str:
         if path := shutil.which(name):
             return path
     pytest.fail(f"{names[0]} is not installed; make test installs it, or says how to")
+
+
+def open_to_everybody(folder: Path) -> None:
+    """Let programs of other users, as nginx's workers are, get into a test's folder."""
+    top = Path(tempfile.gettempdir()).resolve()
+    for one in (folder, *folder.parents):
+        if one.resolve() == top or one == one.parent:
+            break
+        one.chmod(0o755)
 
 
 class Program:
@@ -69,6 +101,7 @@ class Program:
         self.name = name
         self._lines: list[str] = []
         self._seen = 0
+        self._asked = False
         self._news = threading.Condition()
         self._process = subprocess.Popen(
             [str(arg) for arg in args],
@@ -145,9 +178,14 @@ class Program:
 
     def stop(self, *, patience: float = PATIENCE) -> int:
         """Ask it to end with SIGTERM, and wait for that. Idempotent."""
-        if self.is_running:
-            self._process.terminate()
+        self.begin_to_stop()
         return self.wait(patience=patience)
+
+    def begin_to_stop(self) -> None:
+        """Ask it to end with SIGTERM, once: a second would let it finish nothing."""
+        if self.is_running and not self._asked:
+            self._asked = True
+            self._process.terminate()
 
     def close(self) -> None:
         """End it whatever it does, and show its output to whom reads of a failed test."""
@@ -158,6 +196,19 @@ class Program:
             for stream in (self._process.stdin, self._process.stdout):
                 if stream is not None:
                     stream.close()
+
+
+@contextlib.contextmanager
+def ending_together() -> Iterator[list[Program]]:
+    """A list of programs that end with the block; none has to wait for another."""
+    programs: list[Program] = []
+    with contextlib.ExitStack() as stack:
+        try:
+            yield programs
+        finally:
+            for program in programs:
+                stack.callback(program.close)
+                program.begin_to_stop()
 
 
 _INI = """\

@@ -18,7 +18,16 @@ from tests.support import ROOT
 BUNDLES = ("socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js")
 LEGACY_FILES = {"socket.io-0.9.js", "socket.io-0.9.min.js", "README-0.9.md", "VERSION-0.9"}
 CLIENT_FILES = {*BUNDLES, *(f"{name}.map" for name in BUNDLES), "LICENSE", "VERSION", *LEGACY_FILES}
-MADE = ("*.egg-info", ".*_cache", ".coverage*", ".git", ".hypothesis", ".venv*", "__pycache__")
+MADE = (
+    "*.egg-info",
+    ".*_cache",
+    ".cache",
+    ".coverage*",
+    ".git",
+    ".hypothesis",
+    ".venv*",
+    "__pycache__",
+)
 CLIENT = Path("pyramid_sio", "client")
 
 

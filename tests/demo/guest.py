@@ -6,10 +6,6 @@ import re
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
-from tests.support import PATIENCE
-
-expect.set_options(timeout=PATIENCE * 1000)
-
 
 class Guest:
     """A page, and what a person does with it."""

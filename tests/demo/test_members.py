@@ -16,8 +16,6 @@ from demo.members.pins import KEPT, LONGEST, Pins
 from tests.conftest import Serve
 from tests.support import PATIENCE, Server
 
-expect.set_options(timeout=PATIENCE * 1000)
-
 
 @pytest.fixture
 def site(serve: Serve) -> Server:

@@ -19,7 +19,16 @@ from playwright.sync_api import Page, expect
 from demo.shared import SharedHouse
 from pyramid_sio import Emitter
 from tests.demo.guest import Guest
-from tests.support import PATIENCE, ROOT, Program, Redis, find_program, free_port, wait_until
+from tests.support import (
+    PATIENCE,
+    ROOT,
+    Program,
+    Redis,
+    find_program,
+    free_port,
+    open_to_everybody,
+    wait_until,
+)
 
 PSERVE = Path(sys.executable).with_name("pserve")
 
@@ -113,9 +122,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    # nginx's workers are nobody in particular, and have to get there.
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    open_to_everybody(tmp_path)
     with ExitStack() as stack:
         yield Site(tmp_path, stack)
 

@@ -11,9 +11,7 @@ from demo.pycon2013.news import event_of
 from demo.records import Entry
 from tests.conftest import Serve
 from tests.demo.guest import Guest
-from tests.support import PATIENCE, Server
-
-expect.set_options(timeout=PATIENCE * 1000)
+from tests.support import Server
 
 
 class OldPage:

@@ -16,7 +16,7 @@ from tests.documents.pages import blocks
 from tests.functional.conftest import APP
 from tests.functional.wire import ask
 from tests.proxies import HaProxy, Nginx
-from tests.support import ROOT, Program, wait_until
+from tests.support import ROOT, Program, open_to_everybody, wait_until
 
 INI = f"[app:main]\nuse = call:{APP}\n"
 
@@ -88,8 +88,7 @@ def test_unit_for_systemd(
             wait_until(lambda: (tmp_path / "nginx.pid").exists(), what="nginx to start")
             # A worker of another user has to get at the socket of the test's folder.
             wait_until(lambda: (tmp_path / "http.sock").exists(), what="the socket")
-            for folder in (tmp_path, *tmp_path.parents[:2]):
-                folder.chmod(0o755)
+            open_to_everybody(tmp_path)
             (tmp_path / "http.sock").chmod(0o777)
             assert is_well(nginx.url, capsys)
         assert gunicorn.stop(patience=float(unit["TimeoutStopSec"])) == 0

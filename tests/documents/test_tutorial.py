@@ -19,8 +19,6 @@ from playwright.sync_api import Page, expect
 from tests.support import PATIENCE, ROOT, Program, free_port
 from tests.test_packaging import MADE
 
-expect.set_options(timeout=PATIENCE * 1000)
-
 #: Longest that a command may take, in seconds: one of them installs packages.
 LONGEST = 300
 

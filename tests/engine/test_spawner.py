@@ -8,8 +8,7 @@ from gevent.event import AsyncResult, Event
 
 from pyramid_sio.engine import spawner
 from pyramid_sio.engine.spawner import Spawner
-
-PATIENCE = 10
+from tests.support import PATIENCE
 
 
 def run(spawn: Spawner) -> gevent.Greenlet:

@@ -22,11 +22,12 @@ from pyramid.response import Response
 from pyramid_sio import AckTimeout, ConnectRefused, DisconnectReason, Namespace, on, sio_namespace
 from pyramid_sio.sockets.broadcast import Words
 from pyramid_sio.workers.member import current
+from tests.support import PATIENCE as PATIENCE_OF_TESTS
 
 logger = logging.getLogger(__name__)
 
-#: How long ``/journal`` and whoever stands at a gate wait at most, in seconds.
-PATIENCE = 15
+#: How long ``/journal`` and whoever stands at a gate wait at most, in seconds: less than who asks.
+PATIENCE = 0.8 * PATIENCE_OF_TESTS
 
 
 class Journal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.conftest import start_servers
 from tests.functional.certificate import Certificate
 from tests.functional.scenarios import Scenarios
 from tests.functional.wire import KINDS, Polling, Session, WebSocket
-from tests.support import Node, Server
+from tests.support import Node, Server, ending_together
 
 APP = "tests.functional.app:main"
 
@@ -19,7 +19,7 @@ APP = "tests.functional.app:main"
 @pytest.fixture(scope="session")
 def serve_shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
     """Starts servers that last as long as the session."""
-    with ExitStack() as running:
+    with ending_together() as running:
         start = start_servers(running, lambda: tmp_path_factory.mktemp("shared"))
         yield lambda app=APP, **options: start(app, **options)
 
@@ -32,14 +32,14 @@ def server(serve_shared: Callable[..., Server]) -> Server:
 
 @pytest.fixture(scope="session")
 def lively_server(serve_shared: Callable[..., Server]) -> Server:
-    """One whose heartbeat is quick: a ping every 0.3 s, and 0.8 s to answer it."""
-    return serve_shared(ping_interval=0.3, ping_timeout=0.8)
+    """One whose heartbeat is quick: a ping every 0.3 s, and 2 s to answer it."""
+    return serve_shared(ping_interval=0.3, ping_timeout=2)
 
 
 @pytest.fixture(scope="session")
 def hasty_server(serve_shared: Callable[..., Server]) -> Server:
-    """One that waits for nobody: a second to enter a namespace, or to upgrade."""
-    return serve_shared(connect_timeout=1, upgrade_timeout=1)
+    """One that waits for nobody: 1.5 s to enter a namespace, 1 s to upgrade."""
+    return serve_shared(connect_timeout=1.5, upgrade_timeout=1)
 
 
 @pytest.fixture(scope="session")

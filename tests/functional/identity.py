@@ -15,12 +15,10 @@ from pyramid.session import SignedCookieSessionFactory
 from pyramid.threadlocal import get_current_registry, get_current_request, manager
 
 from pyramid_sio import Namespace, on, sio_namespace
-from tests.functional.app import Noted, read_journal
+from tests.functional.app import PATIENCE, Noted, read_journal
 
 #: What each user may do. There is nobody else.
 PERMISSIONS = {"alice": {"enter", "write"}, "bob": {"enter"}, "eve": set()}
-#: How long one waits for the others, in seconds.
-PATIENCE = 15
 
 
 class Meetings:

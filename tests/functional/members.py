@@ -149,7 +149,7 @@ class Cluster:
     def join(self, name: str, *rooms: str) -> None:
         for room in rooms:
             self.crowd(
-                f"return await clients.{name}.timeout(20000)"
+                f"return await clients.{name}.timeout(60000)"
                 f".emitWithAck('join', {json.dumps(room)})"
             )
 

@@ -58,8 +58,6 @@ class _Disconnecting:
 def page(new_page: Callable[..., Page]) -> Page:
     """A window that finds nothing outside of this machine: the pages ask for fonts."""
     page = new_page(viewport={"width": 1300, "height": 900}, reduced_motion="reduce")
-    # A page that works may still be slow to draw.
-    expect.set_options(timeout=PATIENCE * 1000)
     page.route(lambda url: "://127.0.0.1:" not in url, lambda route: route.abort())
     return page
 

@@ -37,7 +37,7 @@ class Trio:
     def begin(self, url: str) -> str:
         self.crowd("Object.values(clients).forEach(c => c.disconnect())")
         sid: str = self.crowd(f"return await join('c', '{url}', {{auth: {{user: 'ada'}}}})")
-        self.crowd("return await clients.c.timeout(20000).emitWithAck('join', 'r')")
+        self.crowd("return await clients.c.timeout(60000).emitWithAck('join', 'r')")
         self.emit("first", 1)
         self.await_event("first")
         return sid

@@ -17,7 +17,7 @@ TRANSPORTS = ("polling", "websocket")
 @pytest.fixture(scope="module")
 def crowd(serve_shared: Callable[..., Server]) -> Server:
     """One that soon notices who is gone, and limits only what its handlers say."""
-    return serve_shared(CROWD, ping_interval=0.3, ping_timeout=0.4)
+    return serve_shared(CROWD, ping_interval=0.3, ping_timeout=2)
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def server(serve_shared: Callable[..., Server]) -> Server:
 @pytest.fixture(scope="session")
 def lively_server(serve_shared: Callable[..., Server]) -> Server:
     """One whose heartbeat is quick."""
-    return serve_shared(allow_eio3="true", ping_interval=0.3, ping_timeout=0.8)
+    return serve_shared(allow_eio3="true", ping_interval=0.3, ping_timeout=2)
 
 
 @each_client

@@ -31,7 +31,7 @@ RUN = "([name, transport, key]) => legacy.run(io, name, location.origin, transpo
 
 @pytest.fixture(scope="module")
 def lively_legacy(serve_shared: Callable[..., Server]) -> Server:
-    return serve_shared(LEGACY_APP, legacy="true", ping_interval=0.4, ping_timeout=0.6)
+    return serve_shared(LEGACY_APP, legacy="true", ping_interval=0.4, ping_timeout=2)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def test_scenario(node: Node, legacy_server: Server, scenario: str, transport: s
 
 
 def test_idle_client_stays(node: Node, serve_shared: Callable[..., Server]) -> None:
-    server = serve_shared(LEGACY_APP, legacy="true", ping_interval=0.4, ping_timeout=0.6)
+    server = serve_shared(LEGACY_APP, legacy="true", ping_interval=0.4, ping_timeout=2)
     clients = [
         node.start("legacy.js", server.url, transport, "idle", "idle") for transport in TRANSPORTS
     ]

@@ -62,7 +62,7 @@ def client(request: pytest.FixtureRequest, legacy_server: Server) -> Iterator[An
 @pytest.fixture(scope="module")
 def hasty_legacy(serve_shared: Callable[..., Server]) -> Server:
     names = OFFERED.replace(",", " ")
-    quick = {"ping_interval": 0.3, "ping_timeout": 0.6}
+    quick = {"ping_interval": 0.3, "ping_timeout": 2}
     return serve_shared(LEGACY_APP, legacy="true", legacy_transports=names, **quick)
 
 

@@ -208,7 +208,7 @@ def test_server_disconnects(connect: Connect, close: bool) -> None:
 
 def test_idle_client_stays(lively_server: Server) -> None:
     with SimpleClient() as client:
-        client.connect(lively_server.url, transports=["websocket"])
+        client.connect(lively_server.url, transports=["websocket"], wait_timeout=int(PATIENCE))
         # Each is longer than a heartbeat's interval.
         for label in ("one", "two", "three"):
             assert client.call("nap", (0.5, label), timeout=PATIENCE) == label
@@ -221,10 +221,10 @@ def test_reconnects_after_a_restart(
 ) -> None:
     server = serve(APP, server={"port": free_port()})
     connected: Queue[str] = Queue()
-    client = Client(reconnection_delay=0.1, reconnection_delay_max=0.2)
+    client = Client(reconnection_delay=0.1, reconnection_delay_max=0.2, request_timeout=PATIENCE)
     client.on("connect", lambda: connected.put(str(client.sid)))
     disconnect_all.callback(client.shutdown)
-    client.connect(server.url, transports=transports)
+    client.connect(server.url, transports=transports, wait_timeout=PATIENCE)
     first = connected.get(timeout=PATIENCE)
     assert server.stop() == 0
 

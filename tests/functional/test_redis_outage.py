@@ -18,7 +18,7 @@ APP = "tests.functional.adapter_app:main"
 def say(server: Server, text: str) -> None:
     """Somebody connects, and is served."""
     with socketio.SimpleClient() as client:
-        client.connect(server.url)
+        client.connect(server.url, wait_timeout=int(PATIENCE))
         assert client.call("say", text, timeout=PATIENCE) == text
 
 

@@ -95,7 +95,7 @@ class TestSubscriptions:
         here, there, elsewhere = (workers.start() for _ in range(3))
         heard, also = Heard(), Heard()
         subscriptions = [there.subscribe("c", heard), elsewhere.subscribe("c", also)]
-        assert all(subscription.wait(5) for subscription in subscriptions)
+        assert all(subscription.wait(PATIENCE) for subscription in subscriptions)
         here.publish("c", b"1")
         here.publish("other", b"2")
         here.publish("c", b"3")
@@ -110,9 +110,9 @@ class TestSubscriptions:
         subscription = here.subscribe("b", Heard())
         assert not subscription.active
         assert not subscription.wait(0)
-        assert subscription.wait(5)
+        assert subscription.wait(PATIENCE)
         assert subscription.active
-        assert there.count("b", 1) == 1
+        assert there.count("b", PATIENCE) == 1
 
     def test_told_whenever_it_is_heard_by_more(self, workers: Workers) -> None:
         here = workers.start()
@@ -131,7 +131,7 @@ class TestSubscriptions:
         here, there = workers.start(), workers.start()
         heard = Heard()
         subscription = here.subscribe("c", heard, lambda: 1 / 0)
-        assert subscription.wait(5)
+        assert subscription.wait(PATIENCE)
         there.publish("c", b"1")
         until(lambda: heard, what="it to hear all the same")
         assert "a subscription failed to begin" in caplog.text
@@ -141,7 +141,7 @@ class TestSubscriptions:
         heard = Heard()
         here.subscribe("c", Heard())
         assert here.reach("c", b"0", 1.0) == 0
-        assert there.subscribe("c", heard).wait(5)
+        assert there.subscribe("c", heard).wait(PATIENCE)
         assert here.reach("c", b"1", 1.0) == 1
         assert other.reach("c", b"2", 1.0) == 2
         until(lambda: len(heard) == 2, what="both to be heard")
@@ -163,23 +163,23 @@ class TestSubscriptions:
         here, there = workers.start(), workers.start()
         first, second = Heard(), Heard()
         one, two = there.subscribe("c", first), there.subscribe("c", second)
-        assert one.wait(5)
+        assert one.wait(PATIENCE)
         assert two.active
         one.close()
         one.close()
         here.publish("c", b"1")
         until(lambda: second, what="the second to hear")
         assert first == []
-        assert here.count("c", 1) == 1
+        assert here.count("c", PATIENCE) == 1
         two.close()
-        until(lambda: here.count("c", 1) == 0, what="nobody to hear any more")
+        until(lambda: here.count("c", PATIENCE) == 0, what="nobody to hear any more")
 
     def test_who_comes_later_knows(self, workers: Workers) -> None:
         here = workers.start()
         heard = Heard()
         here.subscribe("c", heard)
         there = workers.start()
-        assert there.wait_settled(5)
+        assert there.wait_settled(PATIENCE)
         there.publish("c", b"1")
         until(lambda: heard, what="the older one to hear")
 
@@ -193,9 +193,9 @@ class TestSubscriptions:
             late.start()
             early.set_others(frozenset(("AB",)))
             until(lambda: late._early, what="the early one to be heard")
-            assert late.count("c", 1) == 0
+            assert late.count("c", PATIENCE) == 0
             late.set_others(frozenset(("AA",)))
-            until(lambda: late.count("c", 1) == 1, what="the late one to know")
+            until(lambda: late.count("c", PATIENCE) == 1, what="the late one to know")
             late.publish("c", b"1")
             until(lambda: heard, what="the early one to hear")
         finally:
@@ -205,16 +205,16 @@ class TestSubscriptions:
     def test_who_is_gone_is_not_counted_nor_waited_for(self, workers: Workers) -> None:
         here, there = workers.start(), workers.start()
         there.subscribe("c", Heard())
-        until(lambda: here.count("c", 1) == 1, what="it to be known")
+        until(lambda: here.count("c", PATIENCE) == 1, what="it to be known")
         waited = here.subscribe("d", Heard())
         workers.end(there)
-        assert here.count("c", 1) == 0
+        assert here.count("c", PATIENCE) == 0
         assert waited.active
 
     def test_from_another_thread(self, workers: Workers) -> None:
         here, there = workers.start(), workers.start()
         heard = Heard()
-        assert there.subscribe("c", heard).wait(5)
+        assert there.subscribe("c", heard).wait(PATIENCE)
         gevent.get_hub().threadpool.apply(here.publish, ("c", b"1"))
         until(lambda: heard, what="it to be heard")
         assert threading.active_count() >= 1
@@ -235,7 +235,7 @@ class TestFaults:
         here, there = workers.start(), workers.start()
         heard = Heard()
         there.subscribe("c", lambda channel, data: 1 / 0)
-        assert there.subscribe("c", heard).wait(5)
+        assert there.subscribe("c", heard).wait(PATIENCE)
         here.publish("c", b"1")
         until(lambda: heard, what="the other to hear")
         assert "what a worker said could not be handled" in caplog.text
@@ -243,7 +243,7 @@ class TestFaults:
     def test_what_is_no_message(self, workers: Workers, caplog: pytest.LogCaptureFixture) -> None:
         here, there = workers.start(), workers.start()
         heard = Heard()
-        assert there.subscribe("c", heard).wait(5)
+        assert there.subscribe("c", heard).wait(PATIENCE)
         (neighbour,) = here._neighbours.values()
         for parts in ((b"",), (b"AA",), (b"AA", b"d"), (b"AA", b"a", b"{"), (b"AA", b"r", b"x")):
             neighbour.send_anyway(*parts)
@@ -261,8 +261,8 @@ class TestWindow:
         workers = new_workers(window=20 * (self.SIZE + OVERHEAD))
         here, frozen, well = (workers.start() for _ in range(3))
         missed, heard = Heard(), Heard()
-        assert frozen.subscribe("c", missed).wait(5)
-        assert well.subscribe("c", heard).wait(5)
+        assert frozen.subscribe("c", missed).wait(PATIENCE)
+        assert well.subscribe("c", heard).wait(PATIENCE)
         frozen._reader.kill()
         for number in range(100):
             here.publish("c", b"%1000d" % number)
@@ -280,15 +280,15 @@ class TestWindow:
     ) -> None:
         workers = new_workers(window=20 * OVERHEAD)
         here, frozen = workers.start(), workers.start()
-        assert here.wait_settled(5)
-        assert frozen.wait_settled(5)
+        assert here.wait_settled(PATIENCE)
+        assert frozen.wait_settled(PATIENCE)
         frozen._reader.kill()
         subscriptions = [here.subscribe(f"c{number}", Heard()) for number in range(50)]
         subscriptions.pop(0).close()
         frozen._reader = gevent.spawn(frozen._read)
-        until(lambda: frozen.count("c49", 1) == 1, what="it to learn the rest")
+        until(lambda: frozen.count("c49", PATIENCE) == 1, what="it to learn the rest")
         until(lambda: all(one.active for one in subscriptions), what="that to be known")
-        assert frozen.count("c0", 1) == 0
+        assert frozen.count("c0", PATIENCE) == 0
 
 
 def test_who_is_known_although_a_worker_does_not_answer(workers: Workers) -> None:

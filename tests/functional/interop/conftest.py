@@ -11,14 +11,15 @@ import pytest
 
 from tests.conftest import start_servers
 from tests.functional.members import ADAPTERS, Cluster, running_cluster
+from tests.support import ending_together
 
 
 @pytest.fixture(scope="package")
 def find_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Cluster]]:
     """The cluster with an adapter. One of its Node.js servers uses ``ioredis``, one ``redis``."""
     made: dict[str, Cluster] = {}
-    with ExitStack() as running:
-        serve = start_servers(running, lambda: tmp_path_factory.mktemp("shared"))
+    with ExitStack() as running, ending_together() as servers:
+        serve = start_servers(servers, lambda: tmp_path_factory.mktemp("shared"))
 
         def find(name: str) -> Cluster:
             if name not in made:
