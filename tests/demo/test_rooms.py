@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from uuid import uuid4
 
@@ -32,12 +33,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=["memory", "redis"])
-def house(clock: Clock, request: pytest.FixtureRequest) -> House:
+def house(clock: Clock, request: pytest.FixtureRequest) -> Iterator[House]:
     """Whatever is true of one is true of the other."""
     if request.param == "memory":
-        return House(clock=clock)
+        yield House(clock=clock)
+        return
     redis_server: Redis = request.getfixturevalue("shared_redis")
-    return SharedHouse(redis_server.url, clock=clock, prefix=uuid4().hex)
+    with closing(SharedHouse(redis_server.url, clock=clock, prefix=uuid4().hex)) as shared:
+        yield shared
 
 
 def texts(house: House, room: str = LOBBY, since: int = 0) -> list[tuple[str, str, str]]:

@@ -53,7 +53,7 @@ def test_haproxy(serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert is_well(proxy.url, capsys)
 
 
-def answers(proxy: HaProxy) -> bool:
+def answers(proxy: Nginx | HaProxy) -> bool:
     place = type("Place", (), {"host": "127.0.0.1", "port": proxy.port})
     try:
         return ask(place, path="/page/socket.io.js").status == 200  # type: ignore[arg-type]
@@ -90,5 +90,7 @@ def test_unit_for_systemd(
             wait_until(lambda: (tmp_path / "http.sock").exists(), what="the socket")
             open_to_everybody(tmp_path)
             (tmp_path / "http.sock").chmod(0o777)
+            # A worker that boots has yet to load the application, longer than the doctor waits.
+            wait_until(lambda: answers(nginx), what="the worker to answer")
             assert is_well(nginx.url, capsys)
         assert gunicorn.stop(patience=float(unit["TimeoutStopSec"])) == 0
