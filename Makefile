@@ -6,12 +6,14 @@ BIN := $(VENV)/bin
 PROJECT := setup.cfg setup.py pyproject.toml
 CLIENT := pyramid_sio/client/VERSION
 NODE_MODULES := node_modules/.package-lock.json
+# Of tests, at once; with 0 they run in pytest's own.
+PROCESSES ?= 0
 # pip and Python are told to keep to what a person wants to read.
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run-tests bench docs lint clean
+.PHONY: help demo test prepare ready run-tests bench docs lint clean
 
 help:
 	@echo "make demo    the chat, on http://127.0.0.1:6543/"
@@ -25,14 +27,19 @@ demo: $(VENV)/.demo $(CLIENT)
 	@echo "The chat is on http://127.0.0.1:6543/ (open it twice; Ctrl-C ends it)"
 	@exec $(BIN)/pserve development.ini
 
-# What the system lacks is found out before anything else is begun.
-test:
-	@tools/system_packages.sh "$(PYTHON)"
+test: prepare
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: $(VENV)/.tests $(NODE_MODULES) $(CLIENT)
+# What the system lacks is found out before anything else is begun.
+prepare:
+	@tools/system_packages.sh "$(PYTHON)"
+	@$(MAKE) --no-print-directory -j3 ready
+
+ready: $(VENV)/.tests $(NODE_MODULES) $(CLIENT)
+
+run-tests: ready
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --numprocesses=$(PROCESSES)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	@$(BIN)/coverage report --include='pyramid_sio/protocol/*' --fail-under=100 > /dev/null \
