@@ -132,10 +132,11 @@ class HttpServer(WSGIServer):  # type: ignore[misc]
         """
         handlers = {signal.SIGTERM: self.finish}
         if prepare is None:
-            self.start()
             handlers = dict.fromkeys((signal.SIGTERM, signal.SIGINT), self.request_stop)
+        # Before it listens: whoever finds it listening may want to end it.
         watchers = [gevent.signal_handler(*handler) for handler in handlers.items()]
         if prepare is None:
+            self.start()
             print(
                 f"Serving on {self.url} (polling and WebSocket, gevent {gevent.__version__})",
                 flush=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection
@@ -18,7 +19,7 @@ from tests.conftest import Serve
 from tests.functional.conftest import APP
 from tests.functional.raw import frame, read_frame, read_head, upgrade_request
 from tests.functional.wire import Polling, SessionEnded, WebSocket, ask, begin
-from tests.support import PATIENCE, Server, free_port, wait_until
+from tests.support import PATIENCE, Program, Server, free_port, wait_until
 
 
 @pytest.fixture
@@ -248,6 +249,21 @@ def test_sigterm_waits_for_nobody_who_is_idle(serve: Serve) -> None:
         assert server.stop() == 0
 
     silent.close()
+
+
+def test_sigterm_as_soon_as_it_listens() -> None:
+    code = """
+import os, signal
+from gevent import monkey
+monkey.patch_all()
+from pyramid_sio.serve import make_server
+server = make_server(None, port=0)
+start = server.start
+server.start = lambda: (start(), os.kill(os.getpid(), signal.SIGTERM))
+server.serve_until_stopped()
+"""
+    with closing(Program([sys.executable, "-c", code], name="a server")) as program:
+        assert program.wait() == 0
 
 
 def test_sigterm_does_not_wait_for_ever(serve: Serve) -> None:

@@ -24,6 +24,7 @@ THREADED_APP = "tests.functional.threaded_app:main"
 
 #: A native thread cannot be killed: what is spawned has to look whether its client is there.
 GREENLETS_ONLY = {"leaving.spawned_work_ends_too"}
+WEBSOCKETS_ONLY = {"connect.subprotocols"}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,9 @@ def threaded(serve_shared: Callable[..., Server]) -> Server:
     return serve_shared(THREADED_APP, server={"use": "egg:waitress", "threads": 8})
 
 
-@pytest.mark.parametrize("scenario", sorted({*BOTH_SIDES, *ONCE} - GREENLETS_ONLY))
+@pytest.mark.parametrize(
+    "scenario", sorted({*BOTH_SIDES, *ONCE} - GREENLETS_ONLY - WEBSOCKETS_ONLY)
+)
 def test_official_client(scenarios: Scenarios, waitress: Server, scenario: str) -> None:
     scenarios(scenario, waitress.url, transport="polling")
 
