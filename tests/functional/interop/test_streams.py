@@ -74,7 +74,7 @@ def test_34_50_four_streams_with_other_names(redis: Redis, node: Node, serve: Se
                 has(crowd, client, ["from p"])
         has(crowd, "a /dashboard", ["from a"])
         has(crowd, "p /dashboard", ["from p"])
-        said = tap.said()
+        said = [one for one in tap.said() if one.verb == "XADD"]
     # The third goes where nobody reads, as with Node.js alone; questions reach everybody.
     assert sorted(one.where for one in said) == sorted(["mine-3", "mine-0", "mine--3"] * 2)
     assert crowd("return [log['a /dashboard'], log['p /dashboard']]") == [
