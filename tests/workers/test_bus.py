@@ -11,6 +11,7 @@ import pytest
 
 from pyramid_sio.adapters.bus_line import STATIC, BusLine
 from pyramid_sio.errors import AckTimeout
+from pyramid_sio.workers import bus as module
 from pyramid_sio.workers.bus import LocalBus
 from pyramid_sio.workers.member import ALPHABET
 from pyramid_sio.workers.neighbours import OVERHEAD, REMEMBERED, Channel
@@ -139,7 +140,7 @@ class TestSubscriptions:
     def test_how_many_are_reached(self, workers: Workers) -> None:
         here, there, other = (workers.start() for _ in range(3))
         heard = Heard()
-        here.subscribe("c", Heard())
+        assert here.subscribe("c", Heard()).wait(PATIENCE)
         assert here.reach("c", b"0", PATIENCE) == 0
         assert there.subscribe("c", heard).wait(PATIENCE)
         assert here.reach("c", b"1", PATIENCE) == 1
@@ -148,7 +149,10 @@ class TestSubscriptions:
         # Two have said it, each on a way of its own.
         assert sorted(heard) == [(b"c", b"1"), (b"c", b"2")]
 
-    def test_who_has_just_come_is_reached(self, workers: Workers) -> None:
+    def test_who_has_just_come_is_reached(
+        self, workers: Workers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "SETTLING", PATIENCE)
         here = workers.start()
         there = LocalBus(workers._directory, "AB", window=10_000)
         heard = Heard()
