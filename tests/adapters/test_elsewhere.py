@@ -288,7 +288,9 @@ class TestWatching:
         until(lambda: told[1:] == [("bob", True)], what="bob to come back")
 
     @pytest.mark.parametrize(
-        "name", [object(), b"bytes", 1 << 70, "\ud800", (b"a",), datetime.now(UTC)], ids=repr
+        "name",
+        [object(), b"bytes", 1 << 70, "\ud800", (b"a",), datetime.now(UTC)],
+        ids=lambda name: type(name).__name__,
     )
     def test_a_name_that_cannot_be_sent_stops_nobody(
         self, new_member: NewMember, name: Any
