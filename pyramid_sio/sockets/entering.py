@@ -46,6 +46,7 @@ class Entering:
         try:
             nsp = self.server.find(name, auth)
             if nsp is None:
+                self.session.complain("no such namespace", name)
                 raise ConnectRefused(INVALID)
             socket = self._new_socket(nsp, self.generation.new_sid(self.session, name), auth)
             recovery = self.server.recovery

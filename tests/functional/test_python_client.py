@@ -38,12 +38,13 @@ def connect(request: pytest.FixtureRequest, server: Server, disconnect_all: Exit
         listen: dict[str, Callable[..., Any]] | None = None,
         namespaces: list[str] | None = None,
         auth: object = None,
+        to: Server = server,
     ) -> Client:
         client = Client(reconnection=False, request_timeout=PATIENCE)
         for event, handler in (listen or {}).items():
             client.on(event, handler)
         client.connect(
-            server.url,
+            to.url,
             auth=auth,
             namespaces=namespaces,
             transports=TRANSPORTS[request.param],
@@ -181,14 +182,19 @@ def test_rooms(connect: Connect) -> None:
     assert heard.empty()
 
 
-def test_client_leaves(connect: Connect, server: Server, request: pytest.FixtureRequest) -> None:
+def test_client_leaves(
+    connect: Connect, serve_shared: Callable[..., Server], request: pytest.FixtureRequest
+) -> None:
     key = request.node.name
-    connect(auth={"key": key}).disconnect()
+    server = serve_shared(ping_interval=2, ping_timeout=5)
+    connect(auth={"key": key}, to=server).disconnect()
 
     entries = ask(server, path=f"/journal/{key}", query="count=2").json
+    # While it still sends something else, this client forgets to say that it goes.
     assert entries[1] in (
         ["disconnect", "/", "client namespace disconnect"],
         ["disconnect", "/", "transport close"],
+        ["disconnect", "/", "ping timeout"],
     )
 
 

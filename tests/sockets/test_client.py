@@ -68,6 +68,7 @@ class TestConnect:
         session.run()
         refusal, answer = session.take()
         assert refusal == f'4{name},{{"message":"Invalid namespace"}}'
+        assert session.complaints == [("no such namespace", name)]
         assert str(answer).startswith("0{")
         assert session.is_open
 
