@@ -98,7 +98,7 @@ class Watch:
 
 
 class Roster:
-    """The watched rooms of one namespace. In the loop: never waits.
+    """The watched rooms of one namespace. In the loop: nothing but :meth:`looking` waits.
 
     It does not know its namespace, which is to end with its last client if it came from a
     pattern.
