@@ -147,7 +147,8 @@ class TestWorkers:
 
     def test_a_session_is_good_everywhere(self, desk: Desk, watched_workers: Server) -> None:
         desk.log_in(watched_workers.url)
-        (session,) = desk.heard("admin", "session")[0]
+        heard = wait_until(lambda: desk.heard("admin", "session"), what="a session")
+        (session,) = heard[0]
         for _ in range(8):
             desk.log_in(watched_workers.url, sessionId=session)
             # It was not asked for the password, so it got no other.

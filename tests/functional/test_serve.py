@@ -197,7 +197,7 @@ def journal(server: Server, key: str, count: int) -> list[Any]:
 def refuses(server: Server) -> bool:
     try:
         server.connect().close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return True
     return False
 
