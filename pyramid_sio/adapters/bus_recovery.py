@@ -17,7 +17,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import gevent
 import msgspec
@@ -171,7 +171,7 @@ class SharingAdapter(RecoveringAdapter):
             if known is None and process in others:
                 return None
             if known is not None and number > known and _is_meant(entry, rooms):
-                events.append(list(entry.message.packet.data[:-1]))  # type: ignore[union-attr]
+                events.append(_said(entry.message))
         self._kept.begin(pid, socket, self._log, moved.sid)
         return [self._keep_for(moved.sid, event) for event in events]
 
@@ -229,7 +229,7 @@ class BusRecoveryAdapter(ClusterAdapter):
 
     @property
     def _main(self) -> ICounted:
-        return self._line.main  # type: ignore[return-value]
+        return cast("ICounted", self._line.main)
 
     def _heard(self) -> Source | None:
         return self._main.heard
@@ -350,7 +350,7 @@ class BusRecoveryAdapter(ClusterAdapter):
             found = self.local.let_go(claim.pid, claim.offset)
             if found is not None:
                 sid, rooms, session, missed = found
-                events = [list(m.packet.data[:-1]) for m in missed if m.packet is not None]
+                events = [_said(message) for message in missed]
                 moved = Moved(sid, list(rooms), session, events, self._main.seen)
         self._reply(claim, moved)
 
@@ -363,6 +363,13 @@ class BusRecoveryAdapter(ClusterAdapter):
             moved.session = sendable(moved.session)
             data = encoder.msgpack(Reply(claim.id, moved))
         self._bus.publish(claim.reply_to, data)
+
+
+def _said(message: Message) -> list[Any]:
+    """The arguments of an event that was kept, without its offset, which only counts there."""
+    packet = message.packet
+    assert packet is not None, "what is kept remembers what was encoded"
+    return list(packet.data[:-1])
 
 
 def _is_meant(entry: Any, rooms: set[str]) -> bool:

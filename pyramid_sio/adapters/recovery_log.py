@@ -25,6 +25,8 @@ MAX_PAST = 1_000
 ENTRY_COST = 300
 #: Random bytes of what marks this log's offsets.
 MARK_BYTES = 6
+#: Processes of which is remembered what was lost: as many as a bus remembers with each channel.
+LOST_OF = 64
 
 
 #: Which process has said something, and its number there.
@@ -76,7 +78,11 @@ class Log:
         self.lost, self.lost_at = entry.number, entry.sent
         if entry.source is not None:
             process, number = entry.source
+            # The one that was heard of last comes last.
+            self.lost_of.pop(process, None)
             self.lost_of[process] = number
+            if len(self.lost_of) > LOST_OF:
+                del self.lost_of[next(iter(self.lost_of))]
 
 
 class Ticket:

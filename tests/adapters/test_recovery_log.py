@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from pyramid_sio.adapters import recovery_log
-from pyramid_sio.adapters.recovery_log import ENTRY_COST, Log, RecoveryLog, Ticket
+from pyramid_sio.adapters.recovery_log import (
+    ENTRY_COST,
+    LOST_OF,
+    Entry,
+    Log,
+    RecoveryLog,
+    Ticket,
+)
 from pyramid_sio.protocol.packets import Message
 from pyramid_sio.sockets.broadcast import Target
 from tests.fakes import FakeClock
@@ -329,3 +336,18 @@ class TestManyRooms:
             ticket.leave(["room"], desk.kept.last)
 
         assert len(ticket._past) <= recovery_log.MAX_PAST
+
+
+def test_processes_that_are_gone_are_not_remembered_for_ever() -> None:
+    """Each worker that is replaced leaves a name behind."""
+    log = Log()
+    for number in range(LOST_OF + 10):
+        entry_of = (f"worker {number}", number)
+        target, message = Target(), Message(b"x")
+        log.entries.append(Entry(log, number, 0.0, message, target, source=entry_of))
+        log.entries.append(Entry(log, number, 0.0, message, target, source=("lasting", number)))
+        log.drop_first()
+        log.drop_first()
+    assert len(log.lost_of) == LOST_OF
+    assert log.lost_of["lasting"] == LOST_OF + 9
+    assert "worker 0" not in log.lost_of
