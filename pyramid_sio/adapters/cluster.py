@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from pyramid_sio.adapters.elsewhere import Elsewhere
 from pyramid_sio.adapters.hearing import Hearing
 from pyramid_sio.adapters.memory import MemoryAdapter
+from pyramid_sio.adapters.presence import Elsewhere
 from pyramid_sio.adapters.questions import Inquiry, Question, Questions
 from pyramid_sio.adapters.remote import RemoteSocket
 from pyramid_sio.errors import AckTimeout, ProtocolError

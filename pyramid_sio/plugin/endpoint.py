@@ -34,7 +34,7 @@ from pyramid_sio.plugin.parsers import find_parser
 from pyramid_sio.plugin.proxies import Proxies
 from pyramid_sio.plugin.redis import find_feeds, find_link
 from pyramid_sio.plugin.rooms import find_rooms
-from pyramid_sio.plugin.servers import warn_of_strangers
+from pyramid_sio.plugin.server_check import warn_of_strangers
 from pyramid_sio.plugin.settings import parse_settings
 from pyramid_sio.plugin.threads import Threads
 from pyramid_sio.plugin.tickets import find_tickets

@@ -31,7 +31,7 @@ from pyramid_sio.errors import (
     UnsupportedVersion,
     http_answer,
 )
-from pyramid_sio.plugin import client_files, holder, page
+from pyramid_sio.plugin import client_files, eio3_holder, page
 from pyramid_sio.plugin.handshake import Handshake
 from pyramid_sio.plugin.legacy import LegacyView
 from pyramid_sio.plugin.responses import (
@@ -41,7 +41,7 @@ from pyramid_sio.plugin.responses import (
     UpgradeResponse,
     close_connection,
 )
-from pyramid_sio.plugin.servers import check_server
+from pyramid_sio.plugin.server_check import check_server
 from pyramid_sio.plugin.short_way import ShortWay
 from pyramid_sio.protocol.dialect import OCTET_STREAM
 from pyramid_sio.protocol.request import EngineRequest, parse_request
@@ -224,7 +224,7 @@ class EndpointView:
             cookie = self._endpoint.cookie.header(session.id, over_tls=handshake.secure)
             response.headers.add("Set-Cookie", cookie)
         if self._shows_secrets(session):
-            set_cookie = holder.bind(session, request, secure=handshake.secure)
+            set_cookie = eio3_holder.bind(session, request, secure=handshake.secure)
             if set_cookie is not None:
                 response.headers.add("Set-Cookie", set_cookie)
         return response
@@ -237,7 +237,7 @@ class EndpointView:
         endpoint = self._endpoint
         session = endpoint.engine.perform(endpoint.engine.find, asked)
         if self._shows_secrets(session):
-            holder.check(session, request)
+            eio3_holder.check(session, request)
         if asked.upgrade:
             if asked.transport != "websocket":
                 raise BadRequest(detail="an upgrade with transport=polling")

@@ -2,7 +2,7 @@
 
 MessagePack; each message is an array that begins with what it is and who says it.
 
-Upstream: ``adapters.elsewhere``. Downstream: nothing; nothing here waits.
+Upstream: ``adapters.presence``. Downstream: nothing; nothing here waits.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pyramid_sio.adapters.crowds import NOBODY, Crowd, Crowds
+from pyramid_sio.adapters.presence_crowds import NOBODY, Crowd, Crowds
 
 
 def users(*names: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ import re
 import pytest
 from webtest import TestApp, TestResponse
 
-from pyramid_sio.plugin.holder import COOKIE, SETTLING
+from pyramid_sio.plugin.eio3_holder import COOKIE, SETTLING
 from tests.fakes import FakeClock
 from tests.plugin.conftest import NewSite, Site
 

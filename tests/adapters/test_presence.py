@@ -15,11 +15,11 @@ import gevent
 import msgspec
 import pytest
 
-from pyramid_sio.adapters import elsewhere as module
-from pyramid_sio.adapters import surveys
+from pyramid_sio.adapters import presence as module
+from pyramid_sio.adapters import presence_surveys
 from pyramid_sio.adapters.bus_line import STATIC, BusLine
 from pyramid_sio.adapters.cluster import ClusterAdapter
-from pyramid_sio.adapters.elsewhere import Elsewhere
+from pyramid_sio.adapters.presence import Elsewhere
 from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.protocol.cluster_users import Ask, Gone, Here, Look, Seen, Told, decode
 from pyramid_sio.protocol.cluster_values import ValueEncoder
@@ -151,7 +151,7 @@ class TestAsking:
     def test_a_question_that_is_lost_is_asked_again(
         self, new_member: NewMember, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(surveys, "ROUNDS", 1000)
+        monkeypatch.setattr(presence_surveys, "ROUNDS", 1000)
         here, there = new_member(timeout=10.0), new_member()
         there.come("bob")
         answer, lost = there.elsewhere._answer_later, []
@@ -418,13 +418,13 @@ class TestHearing:
     def test_no_more_servers_than_may(
         self, new_member: NewMember, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(surveys, "MAX_SERVERS", 3)
+        monkeypatch.setattr(presence_surveys, "MAX_SERVERS", 3)
         here, mute = new_member(timeout=LONG), new_member()
         mute.elsewhere._answer_later = lambda message: None  # type: ignore[method-assign]
         watching = gevent.spawn(here.watch, "1")
         until(lambda: "Look" in kinds(exchange), what="the question")
         (look,) = [message for message in messages(exchange) if isinstance(message, Look)]
-        monkeypatch.setattr(surveys.Survey, "complete", False)
+        monkeypatch.setattr(presence_surveys.Survey, "complete", False)
         for number in range(10):
             here.elsewhere._act(Seen(str(number), look.id, 1, [("1", [number])]))
         assert len(here.elsewhere._crowds.servers) <= 3
@@ -470,7 +470,7 @@ class TestHearing:
         for _ in range(200):
             here.elsewhere._act(Here("stranger"))
             gevent.sleep(0.001)
-        most = 2 + (time.monotonic() - started) / surveys.BREATH
+        most = 2 + (time.monotonic() - started) / presence_surveys.BREATH
         assert 1 <= kinds(exchange).count("Look") <= most
 
     def test_questions_are_not_asked_faster_either(
@@ -483,7 +483,7 @@ class TestHearing:
         for _ in range(200):
             here.elsewhere._act(Gone("stranger"))
             gevent.sleep(0.001)
-        most = 2 + (time.monotonic() - started) / surveys.BREATH
+        most = 2 + (time.monotonic() - started) / presence_surveys.BREATH
         assert 1 <= kinds(exchange).count("Ask") <= most
         asking.kill()
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pyramid_sio.adapters import telling as module
-from pyramid_sio.adapters.telling import Telling
+from pyramid_sio.adapters import presence_telling as module
+from pyramid_sio.adapters.presence_telling import Telling
 from pyramid_sio.sockets.roster import begin
 from tests.adapters.alone import alone
 from tests.fakes import until

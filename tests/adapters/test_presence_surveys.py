@@ -7,8 +7,8 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from pyramid_sio.adapters import surveys as surveys_module
-from pyramid_sio.adapters.surveys import Survey, Surveys
+from pyramid_sio.adapters import presence_surveys as surveys_module
+from pyramid_sio.adapters.presence_surveys import Survey, Surveys
 from pyramid_sio.engine.complaints import Complaints
 from tests.fakes import until
 

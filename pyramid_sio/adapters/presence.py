@@ -6,7 +6,8 @@ Who watches rooms asks again and again what is new, at once when a server comes,
 changes in between.
 
 Upstream: ``adapters.cluster``. Downstream: an ``IBus``, on channels of its own;
-``adapters.surveys`` for questions, ``adapters.crowds`` for what others have, ``adapters.telling``
+``adapters.presence_surveys`` for questions, ``adapters.presence_crowds`` for what others have,
+``adapters.presence_telling``
 for what they are told. In the loop.
 """
 
@@ -21,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from pyramid_sio.adapters.crowds import Crowds
-from pyramid_sio.adapters.surveys import BREATH, ID_BYTES, Survey, Surveys
-from pyramid_sio.adapters.telling import MAX_LEASE, Changes, Telling
+from pyramid_sio.adapters.presence_crowds import Crowds
+from pyramid_sio.adapters.presence_surveys import BREATH, ID_BYTES, Survey, Surveys
+from pyramid_sio.adapters.presence_telling import MAX_LEASE, Changes, Telling
 from pyramid_sio.errors import AdapterError, ProtocolError
 from pyramid_sio.protocol.cluster_users import (
     Ask,

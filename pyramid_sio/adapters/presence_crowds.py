@@ -3,7 +3,7 @@
 Each server numbers its lists of changes; so one that was lost is noticed, at the latest when it
 is asked again.
 
-Upstream: ``adapters.elsewhere`` hears. Downstream: it tells who came and who left. In the loop:
+Upstream: ``adapters.presence`` hears. Downstream: it tells who came and who left. In the loop:
 nothing here waits.
 """
 

@@ -1,6 +1,6 @@
 """What other servers are told of users here that come and go, as long as they want to know.
 
-Upstream: ``adapters.elsewhere`` promises it. Downstream: the namespace's roster notices changes.
+Upstream: ``adapters.presence`` promises it. Downstream: the namespace's roster notices changes.
 In the loop: nothing here waits.
 """
 

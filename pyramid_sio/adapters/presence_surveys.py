@@ -3,7 +3,7 @@
 A question is complete when everybody to whom the bus has carried it has answered. Where that takes
 long it is asked anew: of those who do not answer, some may have gone meanwhile, or have missed it.
 
-Upstream: ``adapters.elsewhere`` asks. Downstream: an ``IBus``. In the loop.
+Upstream: ``adapters.presence`` asks. Downstream: an ``IBus``. In the loop.
 """
 
 from __future__ import annotations

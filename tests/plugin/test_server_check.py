@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pyramid_sio.errors import ServerUnsuited
-from pyramid_sio.plugin import servers
-from pyramid_sio.plugin.servers import check_server, warn_of_strangers
+from pyramid_sio.plugin import server_check
+from pyramid_sio.plugin.server_check import check_server, warn_of_strangers
 from pyramid_sio.workers.member import Member
 from tests.plugin.conftest import NewSite
 from tests.support import free_port
@@ -30,7 +30,7 @@ class TestOneAtATime:
         check_server(environ)
 
     def test_on_gevent_there_are_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(servers, "in_native_thread", lambda: False)
+        monkeypatch.setattr(server_check, "in_native_thread", lambda: False)
         check_server(ALONE)
 
     @pytest.mark.parametrize("path", ["", "1/"])
@@ -79,6 +79,6 @@ class TestStrangers:
     ) -> None:
         control: Any = None
         member = Member(0, "AA", directory=tmp_path, control=control, listeners=[])
-        monkeypatch.setattr(servers, "current", lambda: member)
+        monkeypatch.setattr(server_check, "current", lambda: member)
         warn_of_strangers({"wsgi.multiprocess": True}, shared=False)
         assert not caplog.records
