@@ -51,10 +51,12 @@ ROOMS = {
     "errors": Room(names(""), stdlib=PURE),
     "interfaces": Room(names("protocol errors"), names("zope")),
     "protocol": Room(names("errors"), names("orjson msgspec websockets"), PURE),
-    "engine": Room(names("protocol errors interfaces"), names(f"{GEVENT} websockets")),
+    "loopcalls": Room(names(""), names("gevent")),
+    "engine": Room(names("loopcalls protocol errors interfaces"), names(f"{GEVENT} websockets")),
     "sockets": Room(names("protocol errors interfaces"), names("msgspec")),
     "adapters": Room(
-        names("sockets protocol errors interfaces"), names(f"{GEVENT} redis hiredis msgspec orjson")
+        names("loopcalls sockets protocol errors interfaces"),
+        names(f"{GEVENT} redis hiredis msgspec orjson"),
     ),
     "admin": Room(names("sockets protocol errors interfaces"), names("bcrypt")),
     "metrics": Room(names("interfaces errors"), names("prometheus_client")),
@@ -70,7 +72,7 @@ ROOMS = {
     "emitter": Room(names(f"{BELOW_PLUGIN} plugin"), names("plaster pyramid")),
     # Nothing of Pyramid: these are imported before the standard library has been patched.
     "http": Room(names("engine errors"), names(f"{GEVENT} httptools")),
-    "workers": Room(names("engine errors adapters http"), names(f"{GEVENT} zmq")),
+    "workers": Room(names("loopcalls engine errors adapters http"), names(f"{GEVENT} zmq")),
     "serve": Room(names("http engine workers errors"), names(GEVENT)),
     "debugtoolbar": Room(
         names("plugin errors events"), names("markupsafe pyramid pyramid_debugtoolbar zope")

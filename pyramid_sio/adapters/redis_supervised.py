@@ -26,6 +26,8 @@ from greenlet import getcurrent
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from pyramid_sio.loopcalls import loop_calls
+
 #: Seconds before the first attempt to connect again, and the most that doubling makes of them.
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
@@ -42,10 +44,10 @@ def find_spawn() -> Callable[[Callable[[], None]], None]:
     """
     if not is_module_patched("threading"):
         return _start_thread
-    hub = gevent.get_hub()
+    calls = loop_calls()
 
     def spawn(func: Callable[[], None]) -> None:
-        hub.loop.run_callback_threadsafe(gevent.spawn, func)
+        calls.call_soon(gevent.spawn, func)
 
     return spawn
 
@@ -55,7 +57,21 @@ def new_event() -> Any:
 
     Any thread may set it; only the caller's waits.
     """
-    return threading.Event() if getcurrent().parent is None else Event()
+    return threading.Event() if getcurrent().parent is None else _LoopEvent()
+
+
+class _LoopEvent:
+    """gevent's, for one who waits in a loop; whoever sets it may be in another thread."""
+
+    def __init__(self) -> None:
+        self._event = Event()
+        self._calls = loop_calls()
+
+    def set(self) -> None:
+        self._calls.call(self._event.set)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        return bool(self._event.wait(seconds))
 
 
 def _start_thread(func: Callable[[], None]) -> None:

@@ -23,6 +23,8 @@ from gevent.threadpool import ThreadPool
 from greenlet import getcurrent
 from greenlet import greenlet as greenlets
 
+from pyramid_sio.loopcalls import LoopCalls, loop_calls
+
 # A thread waits on one of these without gevent, whether the process was patched or not.
 allocate_lock: Callable[[], Any] = get_original("_thread", "allocate_lock")
 
@@ -86,11 +88,14 @@ class Handover:
 
 
 def hand_over(
-    loop: Any, func: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]
+    calls: LoopCalls, func: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]
 ) -> Any:
-    """``func(*args, **options)`` in a greenlet of the thread that runs ``loop``; wait for it."""
+    """``func(*args, **options)`` in a greenlet of another thread, the loop's; wait for it.
+
+    :param calls: the way into that loop
+    """
     handover = Handover(func, args, options)
-    loop.run_callback_threadsafe(handover.start)
+    calls.call_soon(handover.start)
     return handover.wait()
 
 
@@ -114,7 +119,7 @@ class LoopThread:
     def __init__(self, *, threads: int, spare: int) -> None:
         self._ready = threading.Event()
         self._end: Any = None
-        self.loop: Any = None
+        self.calls: LoopCalls
         self._threads = threads
         self._spare = spare
         self.handlers: ThreadPool
@@ -130,7 +135,7 @@ class LoopThread:
 
     def _run(self) -> None:
         hub = gevent.get_hub()
-        self.loop = hub.loop
+        self.calls = loop_calls()
         self.handlers = ThreadPool(self._threads, hub)
         self.beside = ThreadPool(self._spare, hub)
         self._end = Event()
@@ -157,5 +162,5 @@ class LoopThread:
     def stop(self, patience: float) -> None:
         """End the loop; waits for that, at most ``patience`` seconds. Idempotent; any thread."""
         if self._thread.is_alive() and self.pid == os.getpid():
-            self.loop.run_callback_threadsafe(self._end.set)
+            self.calls.call_soon(self._end.set)
             self._thread.join(patience)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
-from gevent.monkey import get_original
 
 from pyramid_sio.engine.complaints import Complaints
 from pyramid_sio.engine.dispatcher import Dispatcher
@@ -35,6 +34,7 @@ from pyramid_sio.errors import (
     RequestRefused,
     UnknownSession,
 )
+from pyramid_sio.loopcalls import LoopCalls, get_thread_id, loop_calls
 from pyramid_sio.protocol import engine_v3, engine_v4
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from pyramid_sio.protocol.dialect import Body, Dialect
     from pyramid_sio.protocol.request import EngineRequest
 
-# Patched, it would tell greenlets apart, not threads.
-get_thread_id: Callable[[], int] = get_original("_thread", "get_ident")
 
 #: Random bytes in a session id: 120 bits, 20 characters; less what tells whose it is.
 ID_BYTES = 15
@@ -117,8 +115,7 @@ class EngineServer:
         self.dispatcher = Dispatcher(settings.max_handlers)
         self.complaints = Complaints(logging.getLogger("pyramid_sio.engine"))
         # The thread that opened the first session owns all of them.
-        self._thread: int | None = None
-        self._loop: Any = None
+        self._calls: LoopCalls | None = None
         #: Where polls wait if that takes a thread of the HTTP server; None: it does not.
         self.seats: Seats | None = None
         #: True once the server is going down: no new session is opened.
@@ -138,10 +135,11 @@ class EngineServer:
 
         The one entrance for other threads: from them it runs soon, from the loop's own at once.
         """
-        if self._thread is None or self._thread == get_thread_id():
+        calls = self._calls
+        if calls is None or calls.thread == get_thread_id():
             func(*args)
         else:
-            self._loop.run_callback_threadsafe(func, *args)
+            calls.call_soon(func, *args)
 
     def perform(self, func: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """``func(*args, **options)`` in the thread that owns the sessions; it may wait.
@@ -151,23 +149,23 @@ class EngineServer:
         :returns: what it returns
         :raises BaseException: what it raises
         """
-        if self._thread is None or self._thread == get_thread_id():
+        calls = self._calls
+        if calls is None or calls.thread == get_thread_id():
             return func(*args, **options)
-        return hand_over(self._loop, func, args, options)
+        return hand_over(calls, func, args, options)
 
     def adopt_thread(self) -> None:
         """The calling thread runs the loop: it owns all sessions from now on."""
-        self._thread = get_thread_id()
-        self._loop = gevent.get_hub().loop
+        self._calls = loop_calls()
 
     def disown_thread(self) -> None:
         """The thread has ended, and all sessions with it."""
-        self._thread = None
+        self._calls = None
 
     @property
     def has_thread(self) -> bool:
         """Is it known which thread owns the sessions?"""
-        return self._thread is not None
+        return self._calls is not None
 
     def living(self, sid: str) -> Session | None:
         """The session of that id.
@@ -285,7 +283,7 @@ class EngineServer:
 
     def own(self) -> None:
         """The thread that calls this first owns all that follows."""
-        if self._thread is None:
+        if self._calls is None:
             self.adopt_thread()
 
     @staticmethod

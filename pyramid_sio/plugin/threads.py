@@ -132,7 +132,7 @@ class Threads:
         self._engine.seats = Seats(self._seats)
         invoker = ThreadedInvoker(self._sio.invoker, host)
         self._sio.run_in_threads(invoker, host.call_apart, self._stop)
-        hand_over(host.loop, self._engine.adopt_thread, (), {})
+        hand_over(host.calls, self._engine.adopt_thread, (), {})
         if self._http is not None:
             self._engine.in_loop(gevent.spawn, self._watch)
         _close_at_exit(self._sio)

@@ -19,13 +19,12 @@ from typing import Any
 
 import gevent
 import zmq.green as zmq
-from gevent.monkey import get_original
 
 from pyramid_sio.engine.complaints import Complaints
+from pyramid_sio.loopcalls import LoopCalls, loop_calls
 from pyramid_sio.workers.neighbours import OVERHEAD, Channel, Hear, Neighbour, Subscription
 
 logger = logging.getLogger(__name__)
-get_thread_id: Callable[[], int] = get_original("_thread", "get_ident")
 
 #: Numbers of a channel that is opened again begin so much higher: nothing is counted twice.
 LIFETIME = 1 << 32
@@ -67,8 +66,7 @@ class LocalBus:
         self._context: Any = None
         self._inbox: Any = None
         self._reader: Any = None
-        self._thread = 0
-        self._loop: Any = None
+        self._calls: LoopCalls | None = None
 
     def __repr__(self) -> str:
         return f"<LocalBus of {self._tag.decode()} with {len(self._neighbours)} others>"
@@ -89,7 +87,7 @@ class LocalBus:
         """Hear and be heard from now on; harmless if that is so already."""
         if self._context is not None:
             return
-        self._thread, self._loop = get_thread_id(), gevent.get_hub().loop
+        self._calls = loop_calls()
         self._context = zmq.Context()
         self._inbox = self._context.socket(zmq.PULL)
         # The windows of those who send are the limit.
@@ -139,10 +137,10 @@ class LocalBus:
 
     def in_loop(self, func: Callable[..., Any], *args: Any) -> None:
         """Run something in the thread that the sockets belong to."""
-        if self._loop is None or get_thread_id() == self._thread:
+        if self._calls is None:
             func(*args)
         else:
-            self._loop.run_callback_threadsafe(func, *args)
+            self._calls.call(func, *args)
 
     # What adapters ask for; any thread.
 

@@ -8,7 +8,6 @@ between them is real.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +18,7 @@ from gevent.event import Event
 
 from pyramid_sio.adapters.remote import RemoteSocket
 from pyramid_sio.errors import AckTimeout, SessionClosed
+from pyramid_sio.loopcalls import loop_calls
 from pyramid_sio.protocol.socket_v5 import Encoder
 from pyramid_sio.sockets.namespace import Namespace
 from pyramid_sio.sockets.server import Definition, SioServer
@@ -107,13 +107,10 @@ NewServer = Callable[[], Server]
 
 def in_loop(func: Callable[..., Any], *args: Any) -> None:
     """Run something where the clients' connections live: in the test's own thread."""
-    if threading.current_thread() is threading.main_thread():
-        func(*args)
-    else:
-        LOOP.run_callback_threadsafe(func, *args)
+    CALLS.call(func, *args)
 
 
-LOOP = gevent.get_hub().loop
+CALLS = loop_calls()
 
 
 class ClusterContract(UsersContract):

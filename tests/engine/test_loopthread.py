@@ -21,7 +21,7 @@ def host() -> Iterator[LoopThread]:
 
 
 def ask(host: LoopThread, func: Any, *args: Any, **options: Any) -> Any:
-    return hand_over(host.loop, func, args, options)
+    return hand_over(host.calls, func, args, options)
 
 
 def test_a_thread_without_a_loop_is_native() -> None:
